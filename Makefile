@@ -1,0 +1,55 @@
+# The two commands of the README are `make run` and `make test`; the others are daily habits.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?= proto.toml
+
+.PHONY: run test check unit fuzz bench bench-quick format clean help
+
+run: $(VENV)/.installed  ## serve chat, web, logfile and echo as proto.toml says
+	@$(BIN)/twistd --nodaemon --pidfile= proto --config $(CONFIG)
+
+test: check unit  ## everything the gate asks: lint, types, import rules, tests, installed wheel
+
+check: $(VENV)/.tested  ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config setup.cfg
+
+unit: $(VENV)/.tested  ## the tests, with branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+fuzz: $(VENV)/.tested  ## random bytes against every protocol, a minute each
+	PROTO_FUZZ_SECONDS=60 $(BIN)/python -m pytest tests/system/test_fuzz.py -s
+
+bench: $(VENV)/.tested  ## every benchmark against its peers; prints medians and ratios
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/.tested  ## the same with few rounds, in about a minute
+	$(BIN)/python -m benchmarks --quick
+
+format: $(VENV)/.tested  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what was made here, the environment included
+	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache \
+		.pytest_cache .hypothesis .import_linter_cache
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "proto needs Python 3.11 or newer; name one: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "no venv in this Python; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@

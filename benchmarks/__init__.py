@@ -1,0 +1,11 @@
+"""How fast each service is, beside the versions that the tutorials show.
+
+    python -m benchmarks [--quick] [--sink] [echo] [chat] [logfile] [static]
+
+A case is one task (`chat: 100 readers`) for several contestants, of which ours is the first.  Their
+servers run as subprocesses on free ports of 127.0.0.1, and are measured in turn, round by round
+(A B C, A B C ...), so that what slows the machine down for a while slows down everybody.  Printed
+are the median of the rounds, their spread, and how ours compares; `figures` says when it refuses
+to compare.
+Linux only: the load is made with epoll, and /proc tells what a server takes.
+"""

@@ -1,0 +1,106 @@
+"""What the rounds of a contestant come to.  Pure: numbers in, numbers out."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+NOISY: Final = 0.30
+"""The interquartile range, as a part of the median, above which rounds disagree too much.
+
+The interquartile range and not max/min: one round that something disturbed says nothing about the
+others, and the spread that is printed shows it anyway.  With three rounds it is half the spread.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One round of `seconds`: how much was done in it, and how long one took (seconds; None where
+    nobody waits for an answer).
+
+    `worked` is the seconds that the server was on a core, `memory` its resident bytes at the end,
+    its peers still connected.
+    """
+
+    amount: float
+    seconds: float
+    worked: float
+    memory: int
+    p50: float | None = None
+    p99: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """How much was done a second."""
+        return self.amount / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Seconds on a core for one."""
+        return self.worked / self.amount if self.amount else 0.0
+
+    @property
+    def busy(self) -> float:
+        """The part of the time in which the server was on a core; more than 1 on several."""
+        return self.worked / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All rounds of one contestant."""
+
+    median: float
+    least: float
+    most: float
+    noisy: bool
+    cost: float
+    busy: float
+    memory: float
+    p50: float | None
+    p99: float | None
+
+
+def summary(samples: Sequence[Sample]) -> Summary:
+    """Medians and spread of at least one round."""
+    rates = [sample.rate for sample in samples]
+    return Summary(
+        median=statistics.median(rates),
+        least=min(rates),
+        most=max(rates),
+        noisy=is_noisy(rates),
+        cost=statistics.median(sample.cost for sample in samples),
+        busy=statistics.median(sample.busy for sample in samples),
+        memory=statistics.median(sample.memory for sample in samples),
+        p50=_median_of([sample.p50 for sample in samples]),
+        p99=_median_of([sample.p99 for sample in samples]),
+    )
+
+
+def is_noisy(rates: Sequence[float]) -> bool:
+    """Whether the rounds disagree so much that their median should not be compared."""
+    if len(rates) < 2:
+        return False
+    first, middle, third = statistics.quantiles(rates, n=4, method="inclusive")
+    return third - first > NOISY * middle
+
+
+def ratio(ours: Summary, theirs: Summary) -> float | None:
+    """How many times theirs ours is; None if either is too noisy to say."""
+    if ours.noisy or theirs.noisy or not theirs.median:
+        return None
+    return ours.median / theirs.median
+
+
+def percentile(values: Sequence[float], part: float) -> float | None:
+    """The value that `part` (0 to 1) of the values do not exceed; None of no values."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def _median_of(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

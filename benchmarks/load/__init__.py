@@ -1,0 +1,45 @@
+"""The load generator: one thread of this process, raw non-blocking sockets and epoll.
+
+What it can reach is measured against `peers/sink.py`, which does as little as Python can:
+`python -m benchmarks --sink` prints it as one more contestant.  On two cores of a virtual AMD EPYC
+(Linux 6.18, Python 3.11, other programs running beside it) it reached about
+
+    12,000  messages of 64 bytes a second there and back on one connection, 40,000 on 64
+    3 GiB/s of blocks of 64 KiB there and back
+    1.3 to 1.5 million chat deliveries a second, to 20 and to 110 people
+    23 million lines of 100 bytes a second
+    110,000 answers of 1 KiB a second, 25,000 of 100 KiB
+
+So for echo in small messages the load generator is the limit and not the servers, and to some
+degree it is for chat with 1000 readers and with large lines.  `busy` shows it: there compare what
+one message costs the server (`cpu us`), not the rates.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from benchmarks.figures import Sample
+
+
+class Target(Protocol):
+    """The server, as the load generator knows it."""
+
+    port: int
+
+    def memory(self) -> int:
+        """Its resident bytes."""
+        ...
+
+    def worked(self) -> float:
+        """Seconds that it was on a core until now."""
+        ...
+
+
+class Load(Protocol):
+    """Something that uses a server for so many seconds and tells how it went.
+
+    It is bounded in time whatever the server does, and raises LoadFailed or OSError.
+    """
+
+    def __call__(self, target: Target, seconds: float) -> Sample: ...

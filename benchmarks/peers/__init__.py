@@ -1,0 +1,5 @@
+"""The others: the same services as the tutorials of Twisted and asyncio write them.
+
+Each is a program of its own that listens on `--port`.  Nothing is left out that a tutorial has,
+and nothing is made slower than a tutorial makes it; prints of every line are left out everywhere.
+"""

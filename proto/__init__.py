@@ -1,0 +1,1 @@
+"""Network services on one Twisted reactor: echo, chat, log receiver and web."""

@@ -1,0 +1,1 @@
+"""A client for scripts and examples: `python -m proto.client`."""

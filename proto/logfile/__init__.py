@@ -1,0 +1,1 @@
+"""A log receiver: whole lines in, one file out."""

@@ -1,0 +1,216 @@
+"""`twistd -n web`: files, handlers, health and metrics over HTTP."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.web.resource import IResource
+
+from proto.config import PATH, TEXT, flag, parsed, seconds, setting, size
+from proto.errors import StartError
+from proto.tap.launch import launch
+from proto.tap.options import ENDPOINT, ListenSettings, ProcessSettings, SettingsOptions
+from proto.tap.process import Process
+from proto.tap.service import DoorService, open_doors
+from proto.web.accesslog import AccessLog
+from proto.web.mime import DEFAULT_TYPE
+from proto.web.roots import resource_from_class, resource_from_script
+from proto.web.site import IDLE_SECONDS, MAX_BODY, ProtoSite
+from proto.web.static import INDEX_NAMES
+from proto.web.tree import build_tree, standard_handlers
+from proto.web.visits import Visits
+
+ALPN = (b"h2", b"http/1.1")
+
+
+def _mapping(text: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(\.[^\s=/]+)=([\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no mapping")
+    return match[1], match[2]
+
+
+def _media_type(text: str) -> str:
+    if not re.fullmatch(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*", text):
+        raise ValueError(f"{text!r} is no media type")
+    return text
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError(f"{text!r} is no header")
+    if not re.fullmatch(r"[\t\x20-\x7e]*", value):
+        raise ValueError(f"{text!r} has characters that a header may not have")
+    return name, value.strip(" \t")
+
+
+def _extension(text: str) -> str:
+    if not re.fullmatch(r"\.[^\s/]+|\*", text):
+        raise ValueError(f"{text!r} is no extension")
+    return text
+
+
+def _file_name(text: str) -> str:
+    if not text or "/" in text or "\0" in text or text in (".", ".."):
+        raise ValueError(f"{text!r} is no file name")
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings(ListenSettings):
+    """The web server's settings; those that Twisted's own web has keep its meaning."""
+
+    port: tuple[Any, ...] = setting(
+        ENDPOINT,
+        "8080",
+        "where to listen; may be given more than once",
+        also=("p", "listen"),
+        many=True,
+    )
+    path: Path | None = setting(PATH, None, "the folder whose files are served")
+    index: tuple[str, ...] = setting(
+        parsed("a file name", _file_name),
+        list(INDEX_NAMES),
+        "the file that stands for its folder; may be given more than once",
+        many=True,
+    )
+    ignore_ext: tuple[str, ...] = setting(
+        parsed('an extension such as ".html", or "*"', _extension),
+        [],
+        "an extension that a request may leave out; may be given more than once",
+        many=True,
+    )
+    allow_ignore_ext: bool = flag("a request may leave out any extension")
+    mime_type: str = setting(
+        parsed('a media type such as "text/plain"', _media_type),
+        DEFAULT_TYPE,
+        "the type of files whose extension is unknown",
+    )
+    type: tuple[tuple[str, str], ...] = setting(
+        parsed('an extension and its type, such as ".log=text/plain"', _mapping),
+        [],
+        "the type of files with an extension; may be given more than once",
+        many=True,
+    )
+    dotfiles: bool = flag("serve files whose name begins with a dot")
+    follow_symlinks: bool = flag("serve files that a symlink reaches outside the folder")
+    no_listing: bool = flag("do not list folders that have no index file")
+    visits: Path | None = setting(PATH, None, "count visits of HTML pages in this file")
+    logfile: Path | None = setting(
+        PATH, None, "the access log, in nginx's main format; without it twistd's log has it"
+    )
+    add_header: tuple[tuple[str, str], ...] = setting(
+        parsed('a header such as "Cache-Control: no-cache"', _header),
+        [],
+        "a header for every answer; may be given more than once",
+        many=True,
+    )
+    display_tracebacks: bool = flag("show the traceback of a failure to the browser")
+    notracebacks: bool = flag("do not show it (this is the default)")
+    max_body: int = setting(
+        size(), MAX_BODY, "bytes of the largest request body that is taken; a larger one gets 413"
+    )
+    keep_alive: float = setting(
+        seconds(0.1), IDLE_SECONDS, "seconds that an idle connection is kept for the next request"
+    )
+    class_: str | None = setting(TEXT, None, "serve this resource class instead")
+    resource_script: Path | None = setting(
+        PATH, None, "serve the resource that this .rpy script makes instead"
+    )
+
+
+class Options(SettingsOptions):
+    """The options of `twistd -n web`."""
+
+    command = "web"
+    groups = (WebSettings, ProcessSettings)
+    longdesc = (
+        "A web server: the files of a folder, /hello/<name>, /health and /metrics.  "
+        "Twisted's own web is here as twisted-web."
+    )
+
+
+def build(settings: WebSettings, process: Process) -> DoorService:
+    """The service, its ports bound.  Raises StartError."""
+    check(settings)
+    visits = Visits(settings.visits.absolute(), process.reactor) if settings.visits else None
+    log_path = settings.logfile.absolute() if settings.logfile else None
+    access_log = AccessLog(log_path, process.reactor, metrics=process.metrics)
+    site = ProtoSite(
+        _root(settings, process, visits),
+        process.reactor,
+        access_log=access_log,
+        visits=visits,
+        metrics=process.metrics,
+        display_tracebacks=settings.display_tracebacks,
+        max_body=settings.max_body,
+        timeout=settings.keep_alive,
+        add_headers=settings.add_header,
+    )
+    if not (settings.path or settings.class_ or settings.resource_script):
+        process.log.warn(
+            "web serves no files, as no --path was given: only /hello/<name>, /health and /metrics"
+        )
+    keeper = process.doorkeeper("web", site, settings.limits())
+    opened = open_doors(keeper, settings, process.reactor, alpn=ALPN)
+    return DoorService(
+        keeper, opened, process.reactor, process.settings.grace, settings, reopen=access_log.reopen
+    )
+
+
+def check(settings: WebSettings) -> None:
+    """Raises StartError for a folder that cannot be served or options that do not fit together."""
+    path = settings.path
+    if path is not None:
+        _check_folder(path)
+    roots = [("--path", path), ("--class", settings.class_)]
+    given = [
+        name for name, value in [*roots, ("--resource-script", settings.resource_script)] if value
+    ]
+    if len(given) > 1:
+        raise StartError(f"{' and '.join(given)}: only one of them can be served; leave out one")
+    if settings.display_tracebacks and settings.notracebacks:
+        raise StartError("--display-tracebacks and --notracebacks: leave out one")
+
+
+def _check_folder(path: Path) -> None:
+    try:
+        is_there, is_folder = path.exists(), path.is_dir()
+    except OSError as error:
+        raise StartError(f"--path {path}: {error.strerror}; name a folder") from error
+    if not is_folder:
+        remedy = "name a folder" if is_there else f"create it: mkdir -p {path.absolute()}"
+        raise StartError(f"--path {path}: no such folder; {remedy}")
+
+
+def _root(settings: WebSettings, process: Process, visits: Visits | None) -> IResource:
+    if settings.class_:
+        return resource_from_class(settings.class_)
+    if settings.resource_script:
+        return resource_from_script(settings.resource_script)
+    apart = bool(process.settings.metrics_port)
+    tree: IResource = build_tree(
+        settings.path.absolute() if settings.path else None,
+        process.reactor,
+        index=settings.index,
+        mime_types=dict(settings.type),
+        default_type=settings.mime_type,
+        ignore_ext=("*",) if settings.allow_ignore_ext else settings.ignore_ext,
+        dotfiles=settings.dotfiles,
+        follow_symlinks=settings.follow_symlinks,
+        listing=not settings.no_listing,
+        visits=visits,
+        handlers=standard_handlers(),
+        metrics=None if apart else process.metrics,
+        ready=None if apart else process.ready,
+    )
+    return tree
+
+
+def makeService(options: Options) -> Process:
+    """What twistd runs."""
+    return launch(options, WebSettings, build)

@@ -1,0 +1,1 @@
+"""A web server as a twisted.web resource tree."""

@@ -1,0 +1,99 @@
+"""The connection below the requests: HTTP/1.1, or HTTP/2 when TLS negotiated it.
+
+This is the seam where another HTTP/1.1 channel goes: `WebConnection.speak` decides who parses the
+bytes.  For now it is twisted.web's own, with what a peer must not be able to do to it kept out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.interfaces import ITransport
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
+
+if TYPE_CHECKING:
+    from proto.web.site import ProtoSite
+
+# 2**63 has 19 digits.  int() refuses more than 4300 of them, and that would end as a traceback.
+MAX_LENGTH_DIGITS: Final = 19
+
+
+class Channel(HTTPChannel):
+    """twisted.web's HTTP/1.1 channel, deaf once it has hung up.
+
+    Stock goes on parsing what a transport still delivers, and can then raise, or answer twice.
+    """
+
+    _has_hung_up = False
+
+    # The transport and LineReceiver call these.
+    def dataReceived(self, data: bytes) -> None:
+        if not self._has_hung_up:
+            super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        if not self._has_hung_up:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._respondToBadRequestAndDisconnect()
+
+    # HTTPChannel calls these.
+    def headerReceived(self, line: bytes) -> bool:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length" and len(value.strip()) > MAX_LENGTH_DIGITS:
+            self._respondToBadRequestAndDisconnect()
+            return False
+        return bool(super().headerReceived(line))
+
+    def loseConnection(self) -> None:
+        if not self._has_hung_up:
+            self._has_hung_up = True
+            super().loseConnection()
+
+
+class WebConnection(_GenericHTTPChannelProtocol):
+    """One connection; it switches to HTTP/2 by itself, and can be asked to end politely."""
+
+    site: ProtoSite
+    _channel: Any  # HTTPChannel or H2Connection
+
+    @classmethod
+    def speak(cls) -> WebConnection:
+        """A connection that begins with HTTP/1.1."""
+        return cls(Channel())
+
+    # Twisted calls these.
+    def makeConnection(self, transport: ITransport) -> None:
+        self._dismissed = False
+        self.site.connections.add(self)
+        self._channel.makeConnection(transport)
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.site.connections.discard(self)
+        self._channel.connectionLost(reason)
+
+    # The site calls this.
+    def dismiss(self) -> bool:
+        """Hang up if nothing is being answered; whether the connection ends by itself from now on.
+
+        HTTP/1.1 ends after the answer that is on its way.  HTTP/2 has no such switch here: ask
+        again when its streams are done.
+        """
+        if self._dismissed:
+            return True
+        channel = self._channel
+        if isinstance(channel, HTTPChannel):
+            if channel.requests:
+                channel.persistent = False
+            else:
+                channel.loseConnection()
+        elif channel.streams:
+            return False
+        else:
+            channel.conn.close_connection()  # GOAWAY
+            channel.transport.write(channel.conn.data_to_send())
+            channel.transport.loseConnection()
+        self._dismissed = True
+        return True

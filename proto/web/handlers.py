@@ -1,0 +1,173 @@
+"""Functions that answer requests: what `register(pattern, handler)` takes, and how it is called.
+
+A handler is called with the request and what the pattern's named segments hold.  It returns
+text, bytes, a value that can be JSON, a Response, or something to await that gives one of these;
+it raises HTTPError to refuse.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from proto.web.patterns import PathTemplate, Value
+from proto.web.request import WebRequest
+from proto.web.response import (
+    HTTPError,
+    Response,
+    allowed_methods,
+    refusal_of,
+    response_of,
+)
+
+Handler = Callable[..., Any]
+Answer = Callable[..., Coroutine[Any, Any, Response]]
+Middleware = Callable[[Answer], Answer]
+Predicate = Callable[[WebRequest], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    template: PathTemplate | None
+    predicate: Predicate | None
+    methods: tuple[str, ...]
+    answer: Answer
+
+    def match(self, request: WebRequest) -> dict[str, Value] | None:
+        if self.template is not None:
+            return self.template.match(request.target.segments)
+        return {} if self.predicate is not None and self.predicate(request) else None
+
+
+class Handlers:
+    """The handlers of a tree, asked in the order in which they were registered."""
+
+    def __init__(self) -> None:
+        self._routes: list[_Route] = []
+        self._middleware: list[Middleware] = []
+        self.missing: Answer | None = None
+
+    def register(
+        self,
+        pattern: str | Predicate,
+        handler: Handler,
+        methods: Sequence[str] = ("GET",),
+    ) -> None:
+        """Let `handler` answer what fits `pattern`: a path template, or a test of the request.
+
+        GET includes HEAD; OPTIONS is answered unless it is among the methods.
+
+        Raises:
+            ValueError: the path template makes no sense.
+        """
+        names = dict.fromkeys(methods)
+        if "GET" in names:
+            names["HEAD"] = None
+        is_path = isinstance(pattern, str)
+        self._routes.append(
+            _Route(
+                PathTemplate(pattern) if isinstance(pattern, str) else None,
+                None if is_path else pattern,  # type: ignore[arg-type]
+                tuple(names),
+                _whole_answer(handler),
+            )
+        )
+
+    def use(self, middleware: Middleware) -> None:
+        """Put a function around every handler; the first one used is the outermost.
+
+        It takes a coroutine function that gives a Response, whatever the handler returns, and
+        gives another such function.
+        """
+        self._middleware.append(middleware)
+
+    def not_found(self, handler: Handler) -> None:
+        """Let `handler(request)` make the page for every 404; its own status becomes 404."""
+        self.missing = _whole_answer(handler)
+
+    def find(self, request: WebRequest) -> HandlerResource | None:
+        """The resource for a request; None when no pattern fits its path."""
+        allowed: dict[str, None] = {}
+        for route in self._routes:
+            values = route.match(request)
+            if values is None:
+                continue
+            if request.verb in route.methods:
+                return HandlerResource(self._wrapped(route.answer), values)
+            allowed.update(dict.fromkeys(route.methods))
+        return HandlerResource(_other_method(tuple(allowed)), {}) if allowed else None
+
+    def answer_missing(self, request: WebRequest, error: HTTPError) -> None:
+        """Answer a 404 with the page that was given to `not_found`."""
+        assert self.missing is not None
+
+        async def answer() -> Response:
+            page = await self.missing(request)  # type: ignore[misc]
+            return Response(404, page.body, page.content_type, (*error.headers, *page.headers))
+
+        _run(request, answer())
+
+    def _wrapped(self, answer: Answer) -> Answer:
+        for middleware in reversed(self._middleware):
+            answer = middleware(answer)
+        return answer
+
+
+class HandlerResource(Resource):
+    """A handler as a leaf of the tree."""
+
+    isLeaf = True
+
+    def __init__(self, answer: Answer, values: dict[str, Value]) -> None:
+        super().__init__()
+        self._answer = answer
+        self._values = values
+
+    # Twisted calls this.
+    def render(self, request: WebRequest) -> int:
+        _run(request, self._answer(request, **self._values))
+        return NOT_DONE_YET
+
+
+def _run(request: WebRequest, answer: Coroutine[Any, Any, Response]) -> None:
+    """Send what the coroutine gives; it is cancelled when the peer leaves."""
+
+    def failed(failure: Failure) -> None:
+        # A peer that left needs no answer, and its going is nobody's mistake.
+        if not (request.is_over and failure.check(CancelledError)):
+            request.fail(failure)
+
+    running = Deferred.fromCoroutine(answer)
+    running.addCallback(request.respond).addErrback(failed)
+    if not request.is_over:
+        request.when_over().addErrback(lambda _: running.cancel())
+
+
+def _whole_answer(handler: Handler) -> Answer:
+    """The handler as a coroutine function that gives a Response."""
+
+    async def answer(request: WebRequest, **values: Value) -> Response:
+        result = handler(request, **values)
+        if inspect.isawaitable(result):
+            result = await result
+        return response_of(result)
+
+    return answer
+
+
+def _other_method(allowed: Sequence[str]) -> Answer:
+    listed = (*allowed, "OPTIONS")
+
+    async def answer(request: WebRequest) -> Response:
+        if request.verb == "OPTIONS":
+            return allowed_methods(listed)
+        raise refusal_of(request.verb, listed)
+
+    return answer

@@ -1,0 +1,147 @@
+"""The program itself: every benchmark with next to nothing to do, and its end by Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+
+from benchmarks import __main__ as program
+from benchmarks.cases import BENCHMARKS, Scale
+from benchmarks.contest import Case, Contestant, run
+from benchmarks.figures import Sample, Summary
+from benchmarks.load import Load, Target
+from benchmarks.load.sockets import LoadFailed
+from benchmarks.machine import Cores
+from benchmarks.servers import ROOT
+from tests.benchmarks.test_servers import ECHO, is_there
+
+TINY = Scale(
+    rounds=1,
+    seconds=0.05,
+    echo_connections=(2,),
+    readers=(3,),
+    readers_beside_frozen=3,
+    lines_beside_frozen=200,
+    senders=2,
+    log_connections=(2,),
+    log_lines=2000,
+    file_sizes=(1024,),
+    web_connections=2,
+    with_sink=True,
+)
+PEERS = {
+    "echo": ["proto", "Twisted tutorial", "asyncio Protocol", "asyncio streams", "sink"],
+    "chat": ["proto", "Twisted tutorial", "asyncio streams", "sink"],
+    "logfile": ["proto", "Twisted tutorial", "asyncio streams", "sink"],
+    "static": ["proto", "twisted-web", "http.server", "sink"],
+}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_numbers_come_out_for_every_contestant(name: str) -> None:
+    for case in BENCHMARKS[name](TINY):
+        results = run(case, TINY.rounds, TINY.seconds, Cores())
+        expected = PEERS[name][:2] if "read nothing" in case.title else PEERS[name]
+        assert list(results) == expected
+        for result in results.values():
+            assert isinstance(result, Summary), result
+            assert result.median > 0
+            assert result.memory > 0
+            assert (result.p50 is not None) is case.unit.startswith(("mess", "deli", "req"))
+
+
+def echo_with(load: Load) -> Contestant:
+    return Contestant("echo", lambda folder, port: [*ECHO, "--port", str(port)], load)
+
+
+def results_of(*contestants: Contestant) -> Mapping[str, Summary | str]:
+    return run(Case("a case", "things", contestants), 2, 0.01, Cores())
+
+
+def test_a_round_that_does_not_count_comes_first_and_the_contestants_take_turns() -> None:
+    turns: list[tuple[str, float]] = []
+
+    def contestant(name: str) -> Contestant:
+        def load(target: Target, seconds: float) -> Sample:
+            turns.append((name, seconds))
+            return Sample(amount=len(turns), seconds=1, worked=0, memory=1)
+
+        return Contestant(name, echo_with(load).command, load)
+
+    results = results_of(contestant("a"), contestant("b"))
+    assert turns == [(name, s) for s in (0.0025, 0.01, 0.01) for name in "ab"]
+    assert isinstance(results["a"], Summary)
+    assert (results["a"].least, results["a"].most) == (3, 5)
+
+
+def test_who_fails_is_not_measured_again_and_the_reason_is_the_result() -> None:
+    calls = []
+
+    def load(target: Target, seconds: float) -> Sample:
+        calls.append(seconds)
+        raise LoadFailed("it answers nonsense")
+
+    assert results_of(echo_with(load)) == {"echo": "it answers nonsense"}
+    assert len(calls) == 1
+
+
+def test_what_the_server_leaves_behind_is_verified() -> None:
+    def load(target: Target, seconds: float) -> Sample:
+        return Sample(amount=5, seconds=1, worked=0, memory=1)
+
+    contestant = Contestant(
+        "echo", echo_with(load).command, load, verify=lambda folder, amount: f"{amount} are lost"
+    )
+    assert results_of(contestant) == {"echo": "15 are lost"}
+
+
+def test_the_exit_code_tells_that_somebody_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(target: Target, seconds: float) -> Sample:
+        raise LoadFailed("it answers nonsense")
+
+    case = Case("a case", "things", [echo_with(load)])
+    monkeypatch.setitem(BENCHMARKS, "echo", lambda scale: [case])
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        assert program.main(["--quick", "echo"]) == 1
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    assert "echo failed: it answers nonsense" in capsys.readouterr().out
+
+
+def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        program.main(["ehco"])
+    assert "'ehco' is none of echo, chat, logfile, static" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_every_server(number: signal.Signals, status: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", "--quick", "echo"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        pids = []
+        for line in running.stderr:
+            pids += re.findall(r"as process (\d+)$", line)
+            if ": round " in line:
+                break
+        assert len(pids) == 4
+        running.send_signal(number)
+        assert "Traceback" not in running.stderr.read()
+        assert running.wait(30) == status
+    assert not [pid for pid in pids if is_there(int(pid))]

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+
+from proto.chat.outgoing import SLICE, Budget, Outgoing
+from proto.metrics import Tally
+from tests.chat.doubles import FullTransport
+
+
+class Witness:
+    """The owner, who writes down what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def flushed(self) -> None:
+        self.told.append("flushed")
+
+    def crowded(self) -> None:
+        self.told.append("crowded")
+
+    def dropped(self, reason: str) -> None:
+        self.told.append(reason)
+
+
+class Side:
+    """An outgoing side with everything around it."""
+
+    def __init__(self) -> None:
+        self.wire, self.owner, self.clock, self.sent = FullTransport(), Witness(), Clock(), Tally()
+        self.awake: list[Outgoing] = []
+        self.out = Outgoing(
+            self.wire, self.owner, Budget(), self.clock, self.awake.append, self.sent
+        )
+
+    def turn(self) -> None:
+        awake, self.awake[:] = list(self.awake), []
+        for out in awake:
+            out.flush()
+
+    @property
+    def aborted(self) -> bool:
+        return self.wire.disconnected
+
+    def choke(self) -> None:
+        self.out.send(b"x" * (SLICE + 1))
+        self.turn()
+        assert self.out.waiting == 0
+        self.owner.told.clear()
+
+
+def test_what_is_sent_in_a_turn_is_one_write_and_one_wake() -> None:
+    side = Side()
+    for piece in (b"a", b"b", b"c"):
+        side.out.send(piece)
+    assert (side.wire.value(), len(side.awake), side.out.waiting) == (b"", 1, 3)
+    side.turn()
+    assert (side.wire.value(), side.sent.value, side.out.waiting) == (b"abc", 3, 0)
+    assert side.owner.told == ["flushed"]
+
+
+def test_a_full_transport_is_given_no_more_until_it_drained() -> None:
+    side = Side()
+    side.choke()
+    side.out.send(b"later")
+    assert side.awake == []
+    assert len(side.wire.drain()) == SLICE + 1
+    assert side.wire.value() == b"later"
+    assert side.clock.getDelayedCalls() == []
+
+
+def test_much_is_handed_over_in_slices_as_the_transport_takes_them() -> None:
+    side = Side()
+    pieces = [bytes((65 + n % 26,)) * 1000 for n in range(200)]
+    for piece in pieces:
+        side.out.send(piece)
+    side.turn()
+    taken = b""
+    while side.wire.value():
+        assert len(side.wire.value()) <= 2 * SLICE
+        taken += side.wire.drain()
+    assert taken == b"".join(pieces)
+
+
+def test_above_the_soft_mark_the_owner_is_told_once_until_it_drained() -> None:
+    side = Side()
+    side.choke()
+    for _ in range(70):
+        side.out.send(b"y" * 1000)
+    before = side.out.congested
+    assert side.owner.told == ["crowded"]
+    side.wire.drain()
+    assert (before, side.out.congested) == (True, False)
+
+
+def test_a_busy_turn_is_not_a_slow_client() -> None:
+    side = Side()
+    side.out.send(b"y" * (Budget().hard + 1))
+    assert (side.aborted, side.out.waiting) == (False, 0)
+    assert len(side.wire.value()) == Budget().hard + 1
+
+
+def test_above_the_hard_mark_the_client_is_dropped_and_nothing_is_kept() -> None:
+    side = Side()
+    side.choke()
+    for _ in range(2000):
+        side.out.send(b"y" * 1000)
+        assert side.out.waiting <= Budget().hard
+        side.turn()
+    assert side.aborted
+    assert [word for word in side.owner.told if word != "flushed"] == ["crowded", "too slow"]
+    assert (side.out.waiting, side.clock.getDelayedCalls()) == (0, [])
+
+
+def test_a_client_that_takes_nothing_for_too_long_is_dropped() -> None:
+    side = Side()
+    side.choke()
+    side.clock.advance(29.9)
+    before = side.aborted
+    side.clock.advance(0.2)
+    assert (before, side.aborted) == (False, True)
+    assert side.owner.told == ["stuck"]
+
+
+def test_a_client_that_takes_something_now_and_then_is_not_stuck() -> None:
+    side = Side()
+    for _ in range(5):
+        side.choke()
+        side.clock.advance(29)
+        side.wire.drain()
+    assert not side.aborted
+    assert side.clock.getDelayedCalls() == []
+
+
+def test_hanging_up_sends_what_waits_first() -> None:
+    side = Side()
+    side.choke()
+    side.out.send(b"bye")
+    side.out.hang_up()
+    side.turn()
+    before = side.wire.disconnecting
+    side.wire.drain()
+    assert side.wire.value() == b"bye"
+    assert (before, side.wire.disconnecting) == (False, True)
+    assert side.wire.producer is None
+    side.out.lost()
+    assert side.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("choked", [False, True])
+def test_a_client_that_does_not_let_itself_be_hung_up_on_is_aborted(choked: bool) -> None:
+    side = Side()
+    if choked:
+        side.choke()
+    side.out.hang_up()
+    side.turn()
+    side.clock.advance(31)
+    assert side.aborted
+    assert "stuck" not in side.owner.told
+
+
+def test_draining_does_not_call_off_the_end() -> None:
+    side = Side()
+    side.choke()
+    side.out.expect_end()
+    side.wire.drain()
+    side.clock.advance(31)
+    assert side.aborted
+
+
+def test_a_full_transport_does_not_put_off_the_end() -> None:
+    side = Side()
+    side.out.expect_end()
+    side.clock.advance(20)
+    side.choke()
+    side.clock.advance(11)
+    assert side.aborted
+    assert side.owner.told == []
+
+
+def test_what_is_sent_to_a_lost_connection_is_forgotten() -> None:
+    side = Side()
+    side.choke()
+    side.out.lost()
+    side.wire.clear()
+    for _ in range(2000):
+        side.out.send(b"y" * 1000)
+    side.out.expect_end()
+    side.turn()
+    side.out.stopProducing()
+    assert (side.wire.value(), side.out.waiting, side.clock.getDelayedCalls()) == (b"", 0, [])
+    assert not side.wire.disconnecting
+
+
+def test_marks_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="soft mark 2 "):
+        Budget(2, 1)

@@ -22,7 +22,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 
 from proto.errors import PeerError
-from proto.limits import Admissions, Bucket, Limits, TooMany
+from proto.limits import Admissions, Limits, TokenBucket, TooMany
 from proto.metrics import Metrics
 
 REST: Final = 1.0
@@ -151,7 +151,7 @@ class Doorkeeper:
                 connection.heed()
         self.admissions.limits = limits
         rate = limits.accept_rate
-        self._bucket = Bucket(rate, rate, self.clock.seconds) if rate else None
+        self._bucket = TokenBucket(rate, rate, self.clock.seconds())
         _cancel(self._sweep)
         self._sweep = None
         if limits.idle:
@@ -178,7 +178,7 @@ class Doorkeeper:
                 listener.numberAccepts = ACCEPT_BATCH
         if descriptor >= self._descriptors:
             self._rest_for_descriptors()
-        elif self._bucket is not None and (wait := self._bucket.take()):
+        elif wait := self._bucket.spend(self.clock.seconds()):
             self._rest_for(wait)
 
     def count_idle(self, peer: str, why: str) -> None:

@@ -85,6 +85,8 @@ def _parse_tcp(text: str, kind: str, arguments: list[str]) -> Endpoint:
     host = words.get("interface", "")
     if host:
         interface(host)
+        if kind == "tcp6" and ":" not in host:
+            raise ValueError(f"{host} is no IPv6 address")
     elif kind == "tcp6":
         host = "::"
     if "certs" in words and kind != "tls":
@@ -195,7 +197,8 @@ def _bind_inet(
             bound.listen(endpoint.backlog)
     except OSError as error:
         bound.close()
-        raise StartError(_why_not(endpoint, error)) from error
+        udp = "" if kind == socket.SOCK_STREAM else " (UDP)"
+        raise StartError(_why_not(endpoint, error, udp)) from error
     return bound
 
 
@@ -231,11 +234,11 @@ def _remove_stale(path: str) -> None:
                 os.unlink(path)
 
 
-def _why_not(endpoint: Endpoint, error: OSError) -> str:
+def _why_not(endpoint: Endpoint, error: OSError, udp: str = "") -> str:
     if error.errno == errno.EADDRINUSE:
         if endpoint.kind == "unix":
             return f"{endpoint} is in use; stop what listens there, or choose another path"
-        return f"{endpoint} is in use; stop what listens there, or choose another port"
+        return f"{endpoint}{udp} is in use; stop what listens there, or choose another port"
     if error.errno in (errno.EACCES, errno.EPERM):
         if endpoint.kind == "unix":
             return f"{endpoint}: no permission; choose a folder that you may write to"

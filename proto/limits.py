@@ -128,22 +128,40 @@ class Admissions:
         }
 
 
-class Bucket:
-    """A token bucket: `rate` tokens a second, at most `burst` of them kept."""
+class TokenBucket:
+    """`burst` tokens at once, then `rate` a second; a rate of 0 sets no limit.
 
-    __slots__ = ("_now", "_tokens", "_when", "burst", "rate")
+    It is told the time, which may be set back: that costs no tokens.
+    """
 
-    def __init__(self, rate: float, burst: float, now: Callable[[], float]) -> None:
-        self.rate = rate
-        self.burst = burst
-        self._now = now
-        self._tokens = burst
-        self._when = now()
+    __slots__ = ("_burst", "_rate", "_since", "_tokens")
 
-    def take(self) -> float:
-        """Take one token; the result is the seconds to wait before the next may be taken."""
-        now = self._now()
-        passed = max(0.0, now - self._when)  # the reactor tells the time of day, which may be set
-        self._tokens = min(self.burst, self._tokens + passed * self.rate) - 1
-        self._when = now
-        return max(0.0, (1 - self._tokens) / self.rate)
+    def __init__(self, burst: float, rate: float, now: float) -> None:
+        self._burst = burst
+        self._rate = rate
+        self._tokens = float(burst)
+        self._since = now
+
+    def take(self, now: float) -> float:
+        """Take one token and return 0, or take none and return the seconds until there is one."""
+        if not self._rate:
+            return 0.0
+        wait = self._until_one(now)
+        if not wait:
+            self._tokens -= 1
+        return wait
+
+    def spend(self, now: float) -> float:
+        """Take one token, there or not; return the seconds until the next may be taken."""
+        if not self._rate:
+            return 0.0
+        self._until_one(now)
+        self._tokens -= 1
+        return self._until_one(now)
+
+    def _until_one(self, now: float) -> float:
+        passed = max(0.0, now - self._since)
+        self._tokens = min(self._burst, self._tokens + passed * self._rate)
+        self._since = now
+        # A timer may fire a rounding error early; without this it would be set again for nothing.
+        return 0.0 if self._tokens > 1 - 1e-6 else (1 - self._tokens) / self._rate

@@ -240,7 +240,7 @@ def test_a_datagram_port_in_use_is_told_with_the_remedy() -> None:
         assert first.type == socket.SOCK_DGRAM
         assert not first.getblocking()
         port = first.getsockname()[1]
-        with pytest.raises(StartError, match=f":{port} is in use; stop what listens there"):
+        with pytest.raises(StartError, match=rf":{port} \(UDP\) is in use; stop what"):
             bind_udp(Endpoint("x", "tcp", "127.0.0.1", port))
 
 
@@ -357,3 +357,8 @@ def test_a_folder_that_may_not_be_written_is_told_with_the_remedy(tmp_path: Path
 
 def test_the_default_backlog_is_generous() -> None:
     assert parse("80").backlog == BACKLOG >= 511
+
+
+def test_tcp6_takes_no_ipv4_address() -> None:
+    with pytest.raises(ValueError, match=r"127\.0\.0\.1 is no IPv6 address"):
+        parse("tcp6:80:interface=127.0.0.1")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from proto.limits import MINUTE, SWEEP_EVERY, Admissions, Bucket, Limits, TooMany
+from proto.limits import MINUTE, SWEEP_EVERY, Admissions, Limits, TokenBucket, TooMany
 
 
 def admissions(clock: Clock, **limits: int) -> Admissions:
@@ -198,30 +198,48 @@ def test_forgetting_keeps_who_is_in_and_who_came_just_now() -> None:
 # --- the bucket ----------------------------------------------------------------------------
 
 
-def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
-    clock = Clock()
-    bucket = Bucket(rate=2, burst=3, now=clock.seconds)
-    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.5]
-    clock.advance(0.5)
-    assert bucket.take() == 0.5
-    clock.advance(100)
-    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.5]
+def test_a_burst_goes_at_once_and_then_one_after_the_other() -> None:
+    bucket = TokenBucket(3, 5, 100.0)
+    assert [bucket.take(100.0) for _ in range(4)] == [0, 0, 0, 0.2]
+    assert bucket.take(100.2) == 0
+    assert bucket.take(100.2) > 0.19
 
 
-def test_tokens_taken_too_early_are_paid_back() -> None:
-    clock = Clock()
-    bucket = Bucket(rate=1, burst=1, now=clock.seconds)
-    assert [bucket.take() for _ in range(4)] == [1.0, 2.0, 3.0, 4.0]
-    clock.advance(4)
-    assert bucket.take() == 1.0
+def test_after_a_rest_there_is_one_burst_and_not_more() -> None:
+    bucket = TokenBucket(2, 1, 0.0)
+    assert [bucket.take(1000.0) for _ in range(3)] == [0, 0, 1.0]
 
 
-def test_a_clock_that_was_set_back_costs_nobody_an_hour() -> None:
-    times = [1000.0, 1000.0, 0.0, 1.0]
-    bucket = Bucket(rate=1, burst=2, now=lambda: times.pop(0))
-    assert bucket.take() == 0.0
-    assert bucket.take() == 1.0
-    assert bucket.take() == 1.0
+def test_a_rate_of_none_sets_no_limit() -> None:
+    bucket = TokenBucket(1, 0, 0.0)
+    assert {bucket.take(0.0) for _ in range(1000)} == {0.0}
+
+
+def test_a_clock_that_steps_back_takes_no_tokens_away() -> None:
+    bucket = TokenBucket(2, 1, 100.0)
+    assert [bucket.take(50.0), bucket.take(50.0)] == [0, 0]
+
+
+@given(st.integers(1, 20), st.floats(0.01, 1000))
+def test_whoever_waits_as_long_as_told_may_speak(burst: int, rate: float) -> None:
+    bucket, now = TokenBucket(burst, rate, 0.0), 0.0
+    for _ in range(burst + 20):
+        wait = bucket.take(now)
+        if wait:
+            now += wait
+            assert bucket.take(now) == 0
+
+
+def test_what_is_spent_too_early_is_paid_back() -> None:
+    bucket = TokenBucket(1, 1, 0.0)
+    assert [bucket.spend(0.0) for _ in range(4)] == [1.0, 2.0, 3.0, 4.0]
+    assert bucket.spend(4.0) == 1.0
+    assert bucket.take(4.0) == 1.0
+
+
+def test_spending_without_a_rate_costs_nothing() -> None:
+    bucket = TokenBucket(1, 0, 0.0)
+    assert {bucket.spend(0.0) for _ in range(1000)} == {0.0}
 
 
 @given(
@@ -230,10 +248,8 @@ def test_a_clock_that_was_set_back_costs_nobody_an_hour() -> None:
     st.lists(st.floats(0, 5, allow_nan=False), max_size=200),
 )
 def test_a_bucket_never_lends(rate: int, burst: int, pauses: list[float]) -> None:
-    clock = Clock()
-    bucket = Bucket(rate=rate, burst=burst, now=clock.seconds)
-    ready = 0.0
+    bucket, now, ready = TokenBucket(burst, rate, 0.0), 0.0, 0.0
     for taken, pause in enumerate(pauses, 1):
-        clock.advance(max(pause, ready - clock.seconds()))
-        ready = clock.seconds() + bucket.take()
-        assert taken <= burst + rate * clock.seconds() + 1e-6
+        now = max(now + pause, ready)
+        ready = now + bucket.spend(now)
+        assert taken <= burst + rate * now + 1e-3

@@ -23,7 +23,6 @@ from proto.chat import names, wire
 from proto.chat.commands import obey
 from proto.chat.events import Event, Refused
 from proto.chat.figures import Figures
-from proto.chat.flood import TokenBucket
 from proto.chat.house import House
 from proto.chat.lines import LONGEST, LineSplitter
 from proto.chat.outgoing import Budget, Outgoing, Transport
@@ -32,6 +31,7 @@ from proto.chat.sniff import ANSWERS, Caller, sniff
 from proto.chat.telnet import TelnetFilter
 from proto.chat.text import decode, is_blank
 from proto.errors import PeerError
+from proto.limits import TokenBucket
 from proto.metrics import Metrics
 
 

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 
 from proto.chat.events import Spoken
 from proto.chat.figures import timed
-from proto.chat.history import KEPT, CopiedHistory, MemoryHistory
+from proto.chat.history import KEPT, CopiedHistory, History, MemoryHistory
 from proto.chat.house import LAST_LINES, House
 from proto.chat.lines import LONGEST
 from proto.chat.protocol import ChatFactory
 from proto.chat.text import clean
 from proto.chat.wire import shown
-from proto.config import TEXT, flag, number, seconds, setting, size, whole
+from proto.config import TEXT, Unfit, flag, number, parsed, seconds, setting, size, whole
 from proto.errors import StartError
+from proto.storage import chatlog
+from proto.storage.chatlog import SqliteHistory
 from proto.tap.launch import launch
 from proto.tap.options import ENDPOINT, ListenSettings, ProcessSettings, SettingsOptions, one_line
 from proto.tap.process import Process
 from proto.tap.service import DoorService, open_doors
 
 ALONE = "there is no log receiver in this process; run both as twistd -n proto"
+MEMORY: Final = "memory"
+"""What `--state` says when nothing is to be kept; a folder of that name is ./memory."""
+
+
+def _state(text: str) -> str:
+    if not text or "\0" in text:
+        raise Unfit
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +53,11 @@ class ChatSettings(ListenSettings):
     )
     motd: str = setting(TEXT, "", "lines that everybody reads after the welcome", reloads=True)
     hide_addresses: bool = flag("call newcomers guest-7 instead of by their address", reloads=True)
+    state: str = setting(
+        parsed("a folder, or memory", _state),
+        MEMORY,
+        "a folder in which everything said is kept (SQLite), or memory",
+    )
     last_lines: int = setting(
         whole(0, KEPT), LAST_LINES, "lines of the room that a newcomer is shown"
     )
@@ -75,14 +95,20 @@ def build(settings: ChatSettings, process: Process) -> DoorService:
     """The service, its ports bound.  Raises StartError."""
     clock = process.reactor
     check(settings)
-    history = timed(MemoryHistory(), clock.seconds, process.metrics)
+    kept, start, close = keep(settings, clock)
+    history = timed(kept, clock.seconds, process.metrics)
     if settings.copy_to_logfile:
         history = CopiedHistory(history, lambda room, event: copy(process, room, event))
     house = House(history, last_lines=settings.last_lines)
     factory = ChatFactory(house, clock, metrics=process.metrics)
     apply(factory, settings)
     keeper = process.doorkeeper("chat", factory, settings.limits())
-    opened = open_doors(keeper, settings, clock)
+    try:
+        opened = open_doors(keeper, settings, clock)
+    except StartError:
+        if isinstance(kept, SqliteHistory):
+            kept.close()
+        raise
     return DoorService(
         keeper,
         opened,
@@ -90,7 +116,23 @@ def build(settings: ChatSettings, process: Process) -> DoorService:
         process.settings.grace,
         settings,
         apply=lambda changed: apply(factory, changed),
+        start=start,
+        close=close,
     )
+
+
+def keep(
+    settings: ChatSettings, reactor: Any
+) -> tuple[History, Callable[[], None], Callable[[], Deferred[None] | None]]:
+    """Where lines are kept, what starts that, and what ends it.  Raises StartError."""
+    if settings.state == MEMORY:
+        return MemoryHistory(), lambda: None, lambda: None
+    history = SqliteHistory(Path(settings.state), reactor.callFromThread)
+
+    def close() -> Deferred[None]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), history.close)
+
+    return history, history.start, close
 
 
 def copy(process: Process, room: str, event: Spoken) -> None:
@@ -118,6 +160,8 @@ def check(settings: ChatSettings) -> None:
             f"hold-input {settings.hold_input} must be below send-queue {settings.send_queue}; "
             "lower it"
         )
+    if settings.state != MEMORY:
+        chatlog.check(Path(settings.state))
 
 
 def makeService(options: Options) -> Process:

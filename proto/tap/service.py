@@ -107,9 +107,12 @@ class DoorService(Service):
         *,
         reopen: Callable[[], None] = lambda: None,
         apply: Callable[[Any], None] = lambda settings: None,
+        start: Callable[[], None] = lambda: None,
+        close: Callable[[], Deferred[None] | None] = lambda: None,
     ) -> None:
         """`reopen` opens the files again that logrotate may have moved; `apply` takes over those
-        of the new settings that can change, the limits apart."""
+        of the new settings that can change, the limits apart.  `start` is called when twistd will
+        fork no more, `close` after everything else has ended."""
         self.setName(keeper.name)
         self.keeper = keeper
         self.settings = settings
@@ -124,6 +127,8 @@ class DoorService(Service):
         self._failed: str | None = None
         self._reactor = reactor
         self._apply = apply
+        self._start = start
+        self._close = close
 
     # twistd calls these.
     def privilegedStartService(self) -> None:
@@ -144,6 +149,7 @@ class DoorService(Service):
 
     def startService(self) -> None:
         super().startService()
+        self._start()
         self.ready = True
 
     def stopService(self) -> Deferred[None]:
@@ -184,6 +190,7 @@ class DoorService(Service):
         await self._until_empty(ABORT_DEADLINE)
         self.keeper.close()
         self.keeper.factory.doStop()
+        await maybeDeferred(self._close)
 
     async def _until_empty(self, deadline: float) -> None:
         waiting = self.keeper.when_empty()

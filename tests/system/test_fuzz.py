@@ -22,8 +22,9 @@ from tests.system.test_chat_clients import memory
 from tests.system.test_command_lines import fetch
 
 SECONDS: Final = float(os.environ.get("PROTO_FUZZ_SECONDS", "2"))
-GROWTH: Final = 48 * 1024 * 1024
-"""Bytes that a server may grow while it is attacked; what 16 peers may hold is far below."""
+GROWTH: Final = 32 * 2 * 1024 * 1024
+"""Bytes that a server may grow while it is attacked: 16 peers, and as many again that left without
+reading, each with up to 1 MiB that waits for it and one read of the shortest lines."""
 
 TOKENS: Final = [
     *[

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import os
+import socket
+from pathlib import Path
+
+import pytest
 from twisted.internet.task import Clock
 
 from proto.chat.history import MemoryHistory
 from proto.chat.house import House
 from proto.chat.protocol import ChatFactory
 from proto.config import settings_of
-from proto.tap.chat import ChatSettings, apply
+from proto.endpoints import parse
+from proto.errors import StartError
+from proto.tap.chat import ChatSettings, apply, build, check
+from proto.tap.options import ProcessSettings
+from proto.tap.process import Process
 from tests.support import connect
 
 
@@ -36,3 +45,22 @@ def test_the_reloadable_settings_are_those_that_apply_takes_or_the_doorkeeper() 
         *["motd", "hide-addresses", "flood-lines", "flood-rate", "hold-input", "send-queue"],
         *["stuck-after", "max-line"],
     }
+
+
+def test_a_start_that_fails_gives_the_log_back(tmp_path: Path) -> None:
+    from twisted.internet import reactor
+
+    process = Process(reactor, ProcessSettings(), None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = parse(f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1")
+        for _ in range(2):
+            with pytest.raises(StartError, match="in use"):
+                build(ChatSettings(port=(port,), state=str(tmp_path / "state")), process)
+
+
+def test_checking_the_state_makes_nothing(tmp_path: Path) -> None:
+    check(ChatSettings(state=str(tmp_path / "state")))
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match="choose a folder"):
+        check(ChatSettings(state=str(tmp_path / "file")))

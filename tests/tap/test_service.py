@@ -567,3 +567,30 @@ def test_a_unix_socket_is_not_left_behind_by_a_plan(tmp_path: Path) -> None:
     opened = open_doors(keeper_of(), listen(f"unix:{path}"), the_reactor())
     opened.close()
     assert os.listdir(tmp_path) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_a_service_keeps_is_started_late_and_closed_last() -> None:
+    factory = Service()
+    closing: Deferred[None] = Deferred()
+
+    def close() -> Deferred[None]:
+        factory.history.append("closing")
+        return closing
+
+    service = build(
+        listen(HERE), factory, start=lambda: factory.history.append("opened"), close=close
+    )
+    service.privilegedStartService()
+    assert factory.history == ["started"]
+    service.startService()
+    assert factory.history == ["started", "opened"]
+    stopping = service.stopService()
+    stopped: list[None] = []
+    stopping.addCallback(stopped.append)
+    while "closing" not in factory.history:
+        await within(deferLater(the_reactor(), 0, lambda: None))
+    assert stopped == []
+    closing.callback(None)
+    await within(stopping)
+    assert factory.history[-1] == "closing"

@@ -28,6 +28,7 @@ WRONG: dict[str, list[object]] = {
     "delay": ["x", "-1"],
     "max-request": ["0", "x", "1 KB", "-1", True],
     "hold-input": ["1", "x"],
+    "state": ["", 1],
     "last-lines": ["-1", "x", "1000"],
     "flood-lines": ["0", "x"],
     "flood-rate": ["x", "-1"],

@@ -1,0 +1,1 @@
+"""State that outlives the process: what others keep through a protocol of their own, on disk."""

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proto.tap.options import ListenSettings, ProcessSettings, SettingsOptions, one_line
+from proto.tap.options import (
+    ListenSettings,
+    ProcessSettings,
+    SettingsOptions,
+    check_twistd,
+    one_line,
+)
 from proto.tap.process import Process
 from proto.tap.service import DoorService, open_doors
 from proto.web.site import ProtoSite
@@ -21,6 +27,7 @@ def launch(
     from twisted.internet import reactor
 
     with one_line(options.command):
+        check_twistd(options)
         process = Process(reactor, options.read(ProcessSettings), options)
         process.add(build(options.read(settings), process))
         add_status(process)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.python import usage
@@ -52,6 +54,28 @@ def one_line(name: str) -> Iterator[None]:
     except (StartError, usage.UsageError) as error:
         text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(error))
         raise SystemExit(f"twistd {name}: {text}") from None
+
+
+def check_twistd(options: usage.Options) -> None:
+    """Look at the files that twistd itself will write, which it would tell as a traceback.
+
+    Raises StartError.
+    """
+    twistd = getattr(options, "parent", None) or {}
+    pidfile = twistd.get("pidfile")
+    if pidfile:
+        _check_writable("--pidfile", Path(twistd.get("rundir") or ".") / pidfile, ", or none")
+    logfile = twistd.get("logfile") or ("-" if twistd.get("nodaemon", True) else "twistd.log")
+    if logfile != "-":
+        _check_writable("--logfile", Path(logfile))
+
+
+def _check_writable(option: str, path: Path, instead: str = "") -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise StartError(f"{option} {path}: no such folder; create it: mkdir -p {folder}")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise StartError(f"{option} {path}: cannot be written; name another file{instead}")
 
 
 @dataclass(frozen=True, kw_only=True)

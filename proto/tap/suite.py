@@ -19,7 +19,13 @@ from proto.config import PATH, Source, differences, flag, key_of, setting
 from proto.errors import StartError
 from proto.tap import chat, echo, logfile, web
 from proto.tap.launch import add_status
-from proto.tap.options import ListenSettings, ProcessSettings, SettingsOptions, one_line
+from proto.tap.options import (
+    ListenSettings,
+    ProcessSettings,
+    SettingsOptions,
+    check_twistd,
+    one_line,
+)
 from proto.tap.process import Process
 from proto.tap.service import DoorService, check_certificates, planned
 
@@ -128,6 +134,8 @@ class Options(SettingsOptions):
 
 def build(plan: Plan, reactor: Any, options: TwistedOptions | None = None) -> Process:
     """All the services of a plan, bound.  Raises StartError."""
+    if options is not None:
+        check_twistd(options)
     plan.check()
     process = Process(reactor, plan.process, options)
     for name, settings in plan.services.items():

@@ -181,6 +181,12 @@ def read_until(connection: socket.socket, mark: bytes) -> bytes:
     return data
 
 
+def leave(connection: socket.socket) -> None:
+    """Hang up, and wait until the server has done so too and counts this peer no longer."""
+    connection.shutdown(socket.SHUT_WR)
+    read_all(connection)
+
+
 def read_all(connection: socket.socket) -> bytes:
     """What comes until the other side closes."""
     data = b""

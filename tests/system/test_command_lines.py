@@ -220,6 +220,27 @@ def test_a_daemon_tells_a_port_in_use_on_the_terminal_that_started_it(tmp_path: 
     assert not (tmp_path / "x.pid").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["-n", "echo", "-p", "0"], ["echo", "-p", "0"], ["-n", "proto"], ["-ny", "serve.tac"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("option", ["--pidfile", "--logfile"])
+def test_a_place_where_twistd_cannot_write_is_one_line(
+    tmp_path: Path, arguments: list[str], option: str
+) -> None:
+    (tmp_path / "proto.toml").write_text("[echo]\nport = 0\n")
+    (tmp_path / "serve.tac").write_text((ROOT / "serve.tac").read_text())
+    other = "--logfile=x.log" if option == "--pidfile" else "--pidfile="
+    done = run(TWISTD, other, f"{option}={tmp_path}/none/x", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    name = {"proto": "proto", "serve.tac": "-y serve.tac"}.get(arguments[-1], "echo")
+    assert done.stderr.decode() == (
+        f"twistd {name}: {option} {tmp_path}/none/x: no such folder; "
+        f"create it: mkdir -p {tmp_path}/none\n"
+    )
+
+
 def test_our_web_is_the_only_web_and_the_built_in_one_is_twisted_web(tmp_path: Path) -> None:
     done = run(TWISTD, "--help", cwd=tmp_path)
     listed = re.findall(r"^    (web|twisted-web) +(.+)$", done.stdout.decode(), re.M)

@@ -6,7 +6,7 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.system.programs import Twistd, dial, program, read_all, read_until
+from tests.system.programs import Twistd, dial, leave, program, read_all, read_until
 
 
 def test_a_full_server_says_so_and_takes_the_next_when_somebody_left(tmp_path: Path) -> None:
@@ -19,6 +19,7 @@ def test_a_full_server_says_so_and_takes_the_next_when_somebody_left(tmp_path: P
                 with dial(port) as late:
                     told = read_all(late)
                 assert told == b"! the server is full (2 connections); try again later\r\n"
+                leave(eve)
             read_until(bob, b"disconnected.\r\n")
             with dial(port) as next_one:
                 read_until(next_one, b"You are ")

@@ -6,7 +6,7 @@ import signal
 import socket
 from pathlib import Path
 
-from tests.system.programs import Twistd, dial, read_all, read_until
+from tests.system.programs import Twistd, dial, leave, read_all, read_until
 from tests.system.test_command_lines import fetch
 
 
@@ -76,8 +76,8 @@ def test_sighup_takes_over_what_can_change_and_names_what_cannot(tmp_path: Path)
         port = server.port("chat")
         with dial(port) as before:
             assert b"\r\nold\r\n" in read_until(before, b"Nobody else is here.\r\n")
+            leave(before)
 
-        server.wait_for(r"127\.0\.0\.1 left")
         config.write_text('[chat]\nport = "1"\nmotd = "new"\nmax-per-address = 1\n[web]\n')
         server.process.send_signal(signal.SIGHUP)
         server.wait_for(r"\[echo\] comes or goes with a restart only")
@@ -90,8 +90,8 @@ def test_sighup_takes_over_what_can_change_and_names_what_cannot(tmp_path: Path)
                 assert read_all(second) == (
                     b"! 1 connections from your address are open already; close one first\r\n"
                 )
+            leave(first)
 
-        server.wait_for(r"127\.0\.0\.1 left", after=server.output.index("[chat] reloaded"))
         config.write_text("[chat]\nmotd = 1\n")
         server.process.send_signal(signal.SIGHUP)
         server.wait_for(

@@ -7,5 +7,9 @@ servers run as subprocesses on free ports of 127.0.0.1, and are measured in turn
 (A B C, A B C ...), so that what slows the machine down for a while slows down everybody.  Printed
 are the median of the rounds, their spread, and how ours compares; `figures` says when it refuses
 to compare.
+`python -m benchmarks.memory` prints what a chat client costs in memory.
+
+The servers' folders are on a disk, or the tables of the chat say that they are not.  The Go chat is
+built where Go is installed, and left out where it is not.
 Linux only: the load is made with epoll, and /proc tells what a server takes.
 """

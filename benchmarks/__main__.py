@@ -20,11 +20,12 @@ from benchmarks.table import Result, render
 _NAMES = ", ".join(BENCHMARKS)
 LEGEND = f"""\
 median    of the rounds, after a short one that is not counted; then the least and the most
-ours is   the median of proto divided by this one's; 'noisy' if the middle half of the rounds of
-          either spans more than {NOISY:.0%} of its median
+ours is   how many times as good the first one's median is; 'noisy' if the middle half of the
+          rounds of either spans more than {NOISY:.0%} of its median
 cpu us    microseconds that the server was on a core for one message, delivery, line ...
 busy      part of the round that the server was on a core; where it is well below 100%, the load
           generator or a wait was the limit, and 'cpu us' tells more than 'ours is'
+load      part of the round that the load generator was on a core: near 100% it was the limit
 p50, p99  of the time that one message, delivery or request takes: medians over the rounds
 MiB       the server's resident memory at the end of a round, its peers still connected
 """
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.benchmark or BENCHMARKS:
         for case in BENCHMARKS[name](scale):
             results = run(case, scale.rounds, scale.seconds, cores)
-            print(render(case.title, case.unit, results), end="\n\n", flush=True)
+            table = render(case.title, case.unit, results, case.remarks)
+            print(table, end="\n\n", flush=True)
             failed |= _has_failure(results)
     return int(failed)
 

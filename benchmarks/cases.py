@@ -8,15 +8,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from benchmarks import disk, golang
 from benchmarks.contest import Case, Contestant
 from benchmarks.load import Load
-from benchmarks.load.chat import FanOut
+from benchmarks.load.chat import FanOut, LightTalk
 from benchmarks.load.echo import Bulk, PingPong
 from benchmarks.load.logfile import Lines, verify
 from benchmarks.load.static import Requests
 from benchmarks.servers import TWISTD, Command
 
 PEERS: Final = Path(__file__).with_name("peers")
+STRONGEST: Final = (
+    "proto, on disk",
+    "proto, memory",
+    "Twisted tutorial, TCP_NODELAY",
+    "Go",
+    "sink",
+)
+"""The chats that take part where there is little time."""
 FROZEN_LINE: Final = 4000
 """Bytes of a line where some do not read: large, so that what waits for them soon shows."""
 
@@ -29,9 +38,14 @@ class Scale:
     seconds: float = 0.75
     echo_connections: Sequence[int] = (1, 64)
     readers: Sequence[int] = (10, 100, 1000)
-    readers_beside_frozen: int = 100
-    lines_beside_frozen: int = 5000
+    beside_frozen: Sequence[tuple[int, int]] = ((100, 5000), (1000, 1400))
+    """Readers, and lines for each of the seconds: enough to fill what the kernel keeps for one who
+    reads nothing (2.6 MB on loopback) and a MiB more."""
     senders: int = 10
+    light_people: int = 100
+    light_pause: float = 0.1
+    light_stretch: float = 4.0
+    every_chat: bool = True
     log_connections: Sequence[int] = (1, 50)
     log_lines: int = 500_000
     file_sizes: Sequence[int] = (1024, 102_400)
@@ -40,7 +54,15 @@ class Scale:
 
 
 FULL: Final = Scale()
-QUICK: Final = Scale(rounds=3, seconds=0.25, readers=(10, 100), log_lines=200_000)
+QUICK: Final = Scale(
+    rounds=3,
+    seconds=0.25,
+    readers=(100,),
+    beside_frozen=((100, 5000),),
+    light_stretch=2.0,
+    every_chat=False,
+    log_lines=200_000,
+)
 
 
 def echo(scale: Scale) -> list[Case]:
@@ -70,31 +92,39 @@ def echo(scale: Scale) -> list[Case]:
 
 
 def chat(scale: Scale) -> list[Case]:
-    """Fan-out, everybody reading; then with one in a hundred who does not."""
-    cases = [
+    """Fan-out, everybody reading; then with one in a hundred who does not; then a line now and
+    then, of which the delay counts."""
+    go = golang.built(PEERS / "chat_go")
+    remarks = [f"on disk: {disk.described()}"]
+    if isinstance(go, str):
+        remarks.append(f"Go left out: {go}")
+    if not scale.every_chat:
+        remarks.append("the weaker chats left out: there is little time")
+    fan_out = [
         Case(
             f"chat: {readers} readers and {scale.senders} senders",
             "deliveries a second",
-            _chatters(scale, FanOut(readers, scale.senders)),
+            _chatters(scale, FanOut(readers, scale.senders), go),
+            remarks=remarks,
         )
         for readers in scale.readers
     ]
-    readers = scale.readers_beside_frozen
-    frozen = max(1, readers // 100)
-    crowd = FanOut(
-        readers,
-        scale.senders,
-        frozen=frozen,
-        window=2,
-        line_bytes=FROZEN_LINE,
-        lines=scale.lines_beside_frozen,
+    frozen = [
+        _beside_frozen(scale, readers, lines, go, remarks) for readers, lines in scale.beside_frozen
+    ]
+    people, senders = scale.light_people, min(scale.senders, scale.light_people - 1)
+
+    def talk(crowd: FanOut) -> LightTalk:
+        return LightTalk(crowd, scale.light_pause, scale.light_stretch)
+
+    light = Case(
+        f"chat: {people} people, a line every {scale.light_pause * 1000:.0f} ms",
+        "milliseconds until 99 in 100 readers have it",
+        _chatters(scale, FanOut(people - senders, senders), go, talk),
+        waits=True,
+        remarks=remarks,
     )
-    title = (
-        f"chat: {readers} readers, {scale.senders} senders and {frozen} who read nothing; "
-        f"{scale.lines_beside_frozen * scale.seconds:.0f} lines of {FROZEN_LINE} bytes"
-    )
-    two = _chatters(replace(scale, with_sink=False), crowd)[:2]
-    return [*cases, Case(title, "deliveries a second", two)]
+    return [*fan_out, *frozen, light]
 
 
 def logfile(scale: Scale) -> list[Case]:
@@ -160,15 +190,70 @@ BENCHMARKS: Final[dict[str, Callable[[Scale], list[Case]]]] = {
 }
 
 
-def _chatters(scale: Scale, crowd: FanOut) -> list[Contestant]:
-    # Ours waits a moment before it greets, unless a newcomer speaks: an empty line is enough.
-    impatient = replace(crowd, hello=b"\r\n", ready=b"You are ")
-    no_limits = ("--flood-rate", "0", "--max-per-address", "0", "--max-per-minute", "0")
+def chat_server(*options: str) -> Command:
+    """Our chat, which takes as many clients and lines as come."""
+    limits = ("flood-rate", "max-per-address", "max-per-minute", "max-connections")
+    lifted = [word for limit in limits for word in (f"--{limit}", "0")]
+    return _proto("chat", *lifted, *options)
+
+
+def greeted_early(crowd: FanOut) -> FanOut:
+    """For our chat, which waits a moment before it greets, unless a newcomer speaks: an empty line
+    is enough."""
+    return replace(crowd, hello=b"\r\n", ready=b"You are ")
+
+
+def _beside_frozen(
+    scale: Scale, readers: int, lines: int, go: Path | str, remarks: Sequence[str]
+) -> Case:
+    frozen = max(1, readers // 100)
+    crowd = FanOut(
+        readers, scale.senders, frozen=frozen, window=2, line_bytes=FROZEN_LINE, lines=lines
+    )
+    everybody = _chatters(replace(scale, with_sink=False), crowd, go)
+    if scale.every_chat:
+        remarks = [*remarks, "asyncio streams left out: it waits for whoever reads nothing"]
+    return Case(
+        f"chat: {readers} readers, {scale.senders} senders and {frozen} who read nothing; "
+        f"{lines * scale.seconds:.0f} lines of {FROZEN_LINE} bytes",
+        "deliveries a second",
+        [contestant for contestant in everybody if contestant.name != "asyncio streams"],
+        remarks=remarks,
+    )
+
+
+def _chatters(
+    scale: Scale,
+    crowd: FanOut,
+    go: Path | str,
+    talk: Callable[[FanOut], Load] = lambda crowd: crowd,
+) -> list[Contestant]:
+    ours, plain = talk(greeted_early(crowd)), talk(crowd)
+    everybody = [
+        Contestant("proto, on disk", chat_server("--state", "state"), ours),
+        Contestant("proto, memory", chat_server("--state", "memory"), ours),
+        Contestant("Twisted tutorial", _peer("chat_twisted"), plain),
+        Contestant("Twisted tutorial, TCP_NODELAY", _peer("chat_twisted", "--nodelay"), plain),
+        Contestant("asyncio streams", _peer("chat_asyncio"), plain),
+        *_in_go(go, plain),
+        *_sink(scale, "chat", plain),
+    ]
+    return [each for each in everybody if scale.every_chat or each.name in STRONGEST]
+
+
+def _in_go(program: Path | str, load: Load) -> list[Contestant]:
+    """None, if there is no program."""
+    if isinstance(program, str):
+        return []
+    # One core, as the others have; `env` becomes the program and keeps its pid.
+    command = ["env", "GOMAXPROCS=1", str(program)]
     return [
-        Contestant("proto", _proto("chat", *no_limits), impatient),
-        Contestant("Twisted tutorial", _peer("chat_twisted"), crowd),
-        Contestant("asyncio streams", _peer("chat_asyncio"), crowd),
-        *_sink(scale, "chat", crowd),
+        Contestant("Go", lambda folder, port: [*command, "-port", str(port)], load),
+        Contestant(
+            "Go, each line by itself",
+            lambda folder, port: [*command, "-each", "-port", str(port)],
+            load,
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import disk
 from benchmarks.figures import Sample, summary
 from benchmarks.load import Load
 from benchmarks.load.sockets import LoadFailed
@@ -35,11 +36,17 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One task; the first contestant is ours."""
+    """One task; the first contestant is ours.
+
+    waits    the figure is how long one thing takes (Summary tells), not how many there are
+    remarks  what a reader of the table should know: who is left out and why
+    """
 
     title: str
     unit: str
     contestants: Sequence[Contestant]
+    waits: bool = False
+    remarks: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -74,10 +81,10 @@ class _Entry:
             self.samples.append(sample)
         self.server.wait_until_it_is_idle()
 
-    def result(self) -> Result:
+    def result(self, *, waits: bool) -> Result:
         """What there is to show when the server has ended."""
         wrong = self.trouble or self.contestant.verify(self.server.folder, self.amount)
-        return wrong or summary(self.samples)
+        return wrong or summary(self.samples, waits=waits)
 
 
 def run(case: Case, rounds: int, seconds: float, cores: Cores) -> Mapping[str, Result]:
@@ -86,7 +93,8 @@ def run(case: Case, rounds: int, seconds: float, cores: Cores) -> Mapping[str, R
     Every contestant has a short round that does not count, and then `rounds` of `seconds` each.
     """
     with ExitStack() as cleanup:
-        top = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="proto-bench-")))
+        folder = tempfile.TemporaryDirectory(prefix="proto-bench-", dir=disk.found())
+        top = Path(cleanup.enter_context(folder))
         entries = [
             _start(each, top / str(at), cores, cleanup) for at, each in enumerate(case.contestants)
         ]
@@ -102,7 +110,7 @@ def run(case: Case, rounds: int, seconds: float, cores: Cores) -> Mapping[str, R
             entry.server.ask_to_end()
         for entry in entries:
             entry.server.end()
-        return {entry.contestant.name: entry.result() for entry in entries}
+        return {entry.contestant.name: entry.result(waits=case.waits) for entry in entries}
 
 
 def _start(contestant: Contestant, folder: Path, cores: Cores, cleanup: ExitStack) -> _Entry:

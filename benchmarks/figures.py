@@ -20,8 +20,8 @@ class Sample:
     """One round of `seconds`: how much was done in it, and how long one took (seconds; None where
     nobody waits for an answer).
 
-    `worked` is the seconds that the server was on a core, `memory` its resident bytes at the end,
-    its peers still connected.
+    `worked` is the seconds that the server was on a core, `loaded` those that the load generator
+    was, `memory` the server's resident bytes at the end, its peers still connected.
     """
 
     amount: float
@@ -30,6 +30,7 @@ class Sample:
     memory: int
     p50: float | None = None
     p99: float | None = None
+    loaded: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -46,10 +47,19 @@ class Sample:
         """The part of the time in which the server was on a core; more than 1 on several."""
         return self.worked / self.seconds
 
+    @property
+    def load(self) -> float:
+        """The part of the time in which the load generator was on a core."""
+        return self.loaded / self.seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All rounds of one contestant."""
+    """All rounds of one contestant.
+
+    `median`, `least`, `most` and `noisy` are of the rates; or, where it `waits`, of the
+    milliseconds that all but one in a hundred did not wait longer than.
+    """
 
     median: float
     least: float
@@ -57,40 +67,44 @@ class Summary:
     noisy: bool
     cost: float
     busy: float
+    load: float
     memory: float
     p50: float | None
     p99: float | None
+    waits: bool = False
 
 
-def summary(samples: Sequence[Sample]) -> Summary:
-    """Medians and spread of at least one round."""
-    rates = [sample.rate for sample in samples]
+def summary(samples: Sequence[Sample], *, waits: bool = False) -> Summary:
+    """Medians and spread of at least one round, of which every one has a p99 if this one waits."""
+    values = [(sample.p99 or 0.0) * 1000 if waits else sample.rate for sample in samples]
     return Summary(
-        median=statistics.median(rates),
-        least=min(rates),
-        most=max(rates),
-        noisy=is_noisy(rates),
+        median=statistics.median(values),
+        least=min(values),
+        most=max(values),
+        noisy=is_noisy(values),
         cost=statistics.median(sample.cost for sample in samples),
         busy=statistics.median(sample.busy for sample in samples),
+        load=statistics.median(sample.load for sample in samples),
         memory=statistics.median(sample.memory for sample in samples),
         p50=_median_of([sample.p50 for sample in samples]),
         p99=_median_of([sample.p99 for sample in samples]),
+        waits=waits,
     )
 
 
-def is_noisy(rates: Sequence[float]) -> bool:
+def is_noisy(values: Sequence[float]) -> bool:
     """Whether the rounds disagree so much that their median should not be compared."""
-    if len(rates) < 2:
+    if len(values) < 2:
         return False
-    first, middle, third = statistics.quantiles(rates, n=4, method="inclusive")
+    first, middle, third = statistics.quantiles(values, n=4, method="inclusive")
     return third - first > NOISY * middle
 
 
 def ratio(ours: Summary, theirs: Summary) -> float | None:
-    """How many times theirs ours is; None if either is too noisy to say."""
-    if ours.noisy or theirs.noisy or not theirs.median:
+    """How many times as good as theirs ours is; None if either is too noisy to say."""
+    if ours.noisy or theirs.noisy or not ours.median or not theirs.median:
         return None
-    return ours.median / theirs.median
+    return theirs.median / ours.median if ours.waits else ours.median / theirs.median
 
 
 def percentile(values: Sequence[float], part: float) -> float | None:

@@ -9,14 +9,16 @@ from benchmarks.figures import Summary, ratio
 Result = Summary | str
 """What a contestant achieved, or why there is nothing to show."""
 
-_COLUMNS = ("median", "min - max", "ours is", "cpu us", "busy", "p50 ms", "p99 ms", "MiB")
+_COLUMNS = ("median", "min - max", "ours is", "cpu us", "busy", "load", "p50 ms", "p99 ms", "MiB")
 
 
-def render(title: str, unit: str, results: Mapping[str, Result]) -> str:
-    """A table with a row for each contestant; the first one is ours."""
+def render(
+    title: str, unit: str, results: Mapping[str, Result], remarks: Sequence[str] = ()
+) -> str:
+    """A table with a row for each contestant, the first one ours, and the remarks below it."""
     ours = next(iter(results.values()))
     rows: list[tuple[str, ...]] = [("", *_COLUMNS)]
-    notes: list[str] = []
+    notes = [f"  {remark}" for remark in remarks]
     for name, result in results.items():
         if isinstance(result, str):
             rows.append((name, "failed", *[""] * (len(_COLUMNS) - 1)))
@@ -33,6 +35,7 @@ def _cells(result: Summary, ours: Result) -> tuple[str, ...]:
         _compared(result, ours),
         f"{result.cost * 1e6:.3g}",
         f"{result.busy:.0%}",
+        f"{result.load:.0%}",
         _milliseconds(result.p50),
         _milliseconds(result.p99),
         f"{result.memory / 2**20:.0f}",

@@ -11,7 +11,8 @@ Once a peer is in, the door is out of the way: the transport calls the service's
 from __future__ import annotations
 
 import ipaddress
-from typing import Final, cast
+from collections.abc import Callable
+from typing import Any, Final, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
@@ -56,10 +57,14 @@ class Door:
         *,
         tls: IOpenSSLServerConnectionCreator | None = None,
         trusted_proxies: tuple[Network, ...] = (),
+        dismiss: Callable[[Any], bool] = lambda protocol: False,
     ) -> None:
         """`tls` makes the server side of an OpenSSL connection (`CertificateOptions` does).
-        From `trusted_proxies` a PROXY header is expected, and from nobody else."""
+        From `trusted_proxies` a PROXY header is expected, and from nobody else.  `dismiss` asks a
+        protocol of the service to end its connection in its own words, and tells whether it will.
+        """
         self.keeper = keeper
+        self.dismiss = dismiss
         self._tls = tls
         self._trusted = trusted_proxies
 
@@ -181,6 +186,8 @@ class Connection(TwistedProtocol):
             return self.abort()
         self.hung_up = True
         self.keeper.count_idle(self.peer, why)
+        if self._group is not None and self.door.dismiss(_unwrapped(self._inner)):
+            return None
         # A TLS layer has words of its own for the end, and may hold what is not sent yet.
         way = self._inner if isinstance(self._inner, TLSMemoryBIOProtocol) else self.transport
         assert way is not None
@@ -351,6 +358,11 @@ class Refused(TwistedProtocol):
         self._keeper.lingering.discard(self)
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
+
+
+def _unwrapped(protocol: object) -> object:
+    """What a TLS layer is around; a protocol without one is itself."""
+    return protocol.wrappedProtocol if isinstance(protocol, TLSMemoryBIOProtocol) else protocol
 
 
 def _abort(transport: ITransport | None) -> None:

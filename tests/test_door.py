@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,7 +36,7 @@ from proto.limits import Limits
 from proto.metrics import Metrics
 from proto.tls import Certificates
 from tests.certificate import write_pair
-from tests.guarded import HalfCloseable, Service, Wire, address, counted, make_keeper
+from tests.guarded import HalfCloseable, Service, Talk, Wire, address, counted, make_keeper
 from tests.test_proxyprotocol import IPV4, IPV6, TLVS, v2
 
 FULL = b"! the server is full (1 connections); try again later\r\n"
@@ -333,6 +334,47 @@ def test_a_silent_peer_is_hung_up_on_and_then_cut_off() -> None:
     assert counted(metrics, 'connections_idle_total{service="talk"}') == "1.0"
 
 
+def bid_farewell(talk: Talk) -> bool:
+    """The end in the service's own words, for whoever has said something."""
+    assert talk.transport is not None
+    talk.transport.write(b"goodbye\n")
+    return bool(talk.heard)
+
+
+def test_a_silent_peer_may_be_hung_up_on_in_the_words_of_the_service() -> None:
+    clock, metrics = Clock(), Metrics()
+    keeper = make_keeper(clock, metrics=metrics, limits=Limits(idle=4))
+    door = Door(keeper, dismiss=bid_farewell)
+    (talker, talking), (_, silent) = come(door), come(door)
+    talker.dataReceived(b".")
+    clock.pump([1] * 4)
+    for wire in (talking, silent):
+        assert wire.value().endswith(b"\ngoodbye\n")
+    assert (talking.closing(), silent.closing()) == (False, True)
+    assert counted(metrics, 'connections_idle_total{service="talk"}') == "2.0"
+    clock.advance(1)
+    assert talking.cut()
+    assert talking.value().count(b"goodbye") == 1
+
+
+def test_who_was_never_let_in_is_not_dismissed_in_those_words() -> None:
+    clock = Clock()
+    door = Door(
+        make_keeper(clock, limits=Limits(idle=1.5, per_address=1)),
+        trusted_proxies=TRUSTED,
+        dismiss=bid_farewell,
+    )
+    (first, _), (second, refused) = come(door, address(PROXY, 77)), come(door, address(PROXY, 78))
+    _, undecided = come(door, address(PROXY, 79))
+    for peer in (first, second):
+        peer.dataReceived(LINE)
+    assert refused.value().startswith(b"! ")
+    words = refused.value()
+    clock.pump([0.375] * 4)
+    assert (refused.value(), undecided.value()) == (words, b"")
+    assert undecided.closing()
+
+
 def test_a_transport_that_the_service_paused_is_left_alone() -> None:
     clock = Clock()
     reading: list[ITransport] = []
@@ -617,7 +659,13 @@ def within(deferred: Deferred[Any], seconds: float = 5.0) -> Deferred[Any]:
 class Street:
     """A door on a real port, and the way to it."""
 
-    def __init__(self, limits: Limits, tls: Path | None = None, service: Service | None = None):
+    def __init__(
+        self,
+        limits: Limits,
+        tls: Path | None = None,
+        service: Service | None = None,
+        dismiss: Callable[[Any], bool] = lambda protocol: False,
+    ) -> None:
         from twisted.internet import reactor
 
         self.reactor = cast(Any, reactor)
@@ -627,7 +675,7 @@ class Street:
         )
         certificates = Certificates(str(tls), self.reactor.seconds, ()) if tls else None
         self.port: IListeningPort = self.reactor.listenTCP(
-            0, Door(self.keeper, tls=certificates), interface="127.0.0.1"
+            0, Door(self.keeper, tls=certificates, dismiss=dismiss), interface="127.0.0.1"
         )
         self.tls = tls is not None
 
@@ -742,4 +790,22 @@ async def test_a_silent_peer_is_hung_up_on_through_tls_in_order(tmp_path: Path) 
     assert (await within(visitor.over)).startswith(b"hello 127.0.0.1:")
     assert visitor.why is not None
     assert visitor.why.check(ConnectionDone)  # and not that the connection was cut in between
+    await street.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_through_tls_the_service_is_asked_too(tmp_path: Path) -> None:
+    def say_goodbye(talk: Talk) -> bool:
+        assert isinstance(talk, Talk)
+        assert talk.transport is not None
+        talk.transport.write(b"goodbye\n")
+        talk.transport.loseConnection()
+        return True
+
+    write_pair(tmp_path)
+    street = Street(Limits(idle=0.2), tmp_path, dismiss=say_goodbye)
+    visitor = await street.visit(Visitor())
+    assert (await within(visitor.over)).endswith(b"\ngoodbye\n")
+    assert visitor.why is not None
+    assert visitor.why.check(ConnectionDone)
     await street.close()

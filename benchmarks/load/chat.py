@@ -1,7 +1,8 @@
 """A crowd that listens while a few talk: first as fast as the server can, then at a steady pace.
 
 The first part gives the deliveries a second.  In the second every server has the same to do, far
-below what it can, and how long a delivery takes is measured in that part only.
+below what it can, and how long a delivery takes is measured in that part only.  `LightTalk` is the
+second part alone, with a line now and then.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from benchmarks.load.sockets import CHUNK, PATIENCE, Connections, LoadFailed, se
 BATCH: Final = 32
 """Connections that knock at once: fewer than the shortest queue of any server."""
 TIMED_READERS: Final = 40
-"""Readers whose every line is timed; of the others, lines are only counted, which is cheaper."""
+"""Readers whose every line is timed, the first and the last of a broadcast among them; of the
+others, lines are only counted, which is cheaper."""
 PACED_DELIVERIES: Final = 20_000
 """A second, in the second part; but at most PACED_LINES."""
 PACED_LINES: Final = 100
@@ -51,43 +53,82 @@ class FanOut:
 
     def __call__(self, target: Target, seconds: float) -> Sample:
         with Connections(target.port) as connections:
-            crowd = _Crowd(self, connections, round(self.lines * seconds))
+            crowd = Crowd(self, connections, round(self.lines * seconds))
             crowd.come()
             crowd.settle()
             meter = Meter(target)
             crowd.chatter(meter.began + (PATIENCE if self.lines else seconds))
             fast = meter.sample(crowd.delivered)
             crowd.hear_the_rest()
-            crowd.converse(time.perf_counter() + seconds)
+            people = self.readers + self.senders
+            pause = 1 / min(PACED_LINES, PACED_DELIVERIES / people)
+            crowd.converse(time.perf_counter() + seconds, pause)
             return replace(
                 fast, p50=percentile(crowd.latencies, 0.50), p99=percentile(crowd.latencies, 0.99)
             )
 
 
-class _Crowd:
-    """Everybody who is connected."""
+@dataclass(frozen=True, slots=True)
+class LightTalk:
+    """A line every `pause` seconds, to a crowd whose every reader is timed.
 
-    def __init__(self, plan: FanOut, connections: Connections, lines: int) -> None:
+    It goes on `stretch` times as long as it is told, as there are few lines to judge by.
+    """
+
+    crowd: FanOut
+    pause: float
+    stretch: float
+
+    def __call__(self, target: Target, seconds: float) -> Sample:
+        with Connections(target.port) as connections:
+            crowd = Crowd(self.crowd, connections, timed=self.crowd.readers)
+            crowd.come()
+            crowd.settle()
+            meter = Meter(target)
+            crowd.converse(meter.began + seconds * self.stretch, self.pause)
+            return meter.sample(crowd.delivered, crowd.latencies)
+
+
+class Crowd:
+    """Everybody who is connected.
+
+    `lines` are all that `chatter` says, or 0; `timed` is the number of readers who are timed.
+    """
+
+    def __init__(
+        self, plan: FanOut, connections: Connections, lines: int = 0, timed: int = TIMED_READERS
+    ) -> None:
         self.delivered = 0
         self.latencies: list[float] = []
+        self.frozen: list[socket.socket] = []
         self._plan = plan
         self._lines = lines
         self._connections = connections
         self._senders: dict[int, int] = {}  # descriptor -> number in the stamp
-        self._tails: dict[int, bytes] = {}  # of those whose lines are timed
+        self._timed = timed
+        self._tails: dict[int, bytes] = {}  # of the senders, and of those whose lines are timed
         self._said = 0
         self._chattering = False
 
     def come(self) -> None:
         """Connect everybody, in batches; return when all are present."""
         plan = self._plan
-        for left in range(plan.readers + plan.senders, 0, -BATCH):
-            self._knock(min(left, BATCH))
+        self.let_in(plan.readers + plan.senders)
         everybody = list(self._connections.by_number)
         self._senders = {number: at for at, number in enumerate(everybody[: plan.senders])}
-        self._tails = dict.fromkeys(everybody[: plan.senders + TIMED_READERS], b"")
+        readers = everybody[plan.senders :]
+        timed = min(self._timed, len(readers))
+        steps = max(1, timed - 1)
+        spread = [readers[at * (len(readers) - 1) // steps] for at in range(timed)]
+        self._tails = dict.fromkeys([*self._senders, *spread], b"")
         if plan.frozen:
-            self._connections.ignore(self._knock(plan.frozen, receive_buffer=4096))
+            self.frozen = self._knock(plan.frozen, receive_buffer=4096)
+            self._connections.ignore(self.frozen)
+
+    def let_in(self, count: int) -> None:
+        """So many more, in batches."""
+        for left in range(count, 0, -BATCH):
+            self._knock(min(left, BATCH))
 
     def settle(self) -> None:
         """Return when nothing is on its way any more: when everybody has heard a last line."""
@@ -103,8 +144,7 @@ class _Crowd:
         """Talk until then as fast as the server can."""
         self._chattering = True
         for number in self._senders:
-            for _ in range(self._plan.window):
-                self._say(number)
+            self._say(number, self._plan.window)
         while time.perf_counter() < end and not self._everything_said():
             self._listen(end)
         if self._lines and not self._everything_said():
@@ -126,29 +166,43 @@ class _Crowd:
         if self.delivered > said:
             raise LoadFailed(f"{self.delivered - said:,} deliveries came that nobody said")
 
-    def converse(self, end: float) -> None:
-        """Talk until then at a steady pace, one after the other."""
+    def say(self, count: int) -> None:
+        """Have the first sender say so many lines; return when everybody has heard them."""
+        self._say(next(iter(self._senders)), count)
+        self.hear_the_rest()
+
+    def receive_visitors(self, count: int) -> None:
+        """So many come, in batches, while lines are said, and go at once; nothing is counted."""
+        for left in range(count, 0, -BATCH):
+            for number in self._senders:
+                self._say(number, 1)
+            visitors = self._knock(min(left, BATCH))
+            for number in self._senders:
+                self._say(number, 1)
+            for visitor in visitors:
+                self._connections.forget(visitor)
+
+    def converse(self, end: float, pause: float) -> None:
+        """Talk until then, somebody else after every pause; return when everything is heard."""
         self.latencies.clear()
-        people = self._plan.readers + self._plan.senders
-        pause = 1 / min(PACED_LINES, PACED_DELIVERIES / people)
         due = time.perf_counter()
         for number in cycle(self._senders):
-            self._say(number)
+            self._say(number, 1)
             due += pause
             if due > end:
                 break
             while time.perf_counter() < due:
                 self._listen(due)
-        while time.perf_counter() < end:
-            self._listen(end)
+        self.hear_the_rest()
 
     def _listen(self, until: float) -> None:
+        heard = self._senders if self._chattering else self._tails
         for number, _ in self._connections.ready(until):
             data = self._connections.by_number[number].recv(CHUNK)
             if not data:
                 raise LoadFailed("the server hung up on somebody who listened")
             self.delivered += data.count(b"#")  # the server's own lines have no stamp
-            if number in self._tails:
+            if number in heard:
                 self._hear(number, data)
 
     def _everything_said(self) -> bool:
@@ -160,20 +214,22 @@ class _Crowd:
         whole = text.rfind(b"\n") + 1
         self._tails[number] = text[whole:]
         sender = self._senders.get(number)
-        if self._chattering and sender is not None:
-            mine = b"#%02d" % sender
-            for _ in range(text.count(mine, 0, whole)):
-                if not self._lines or self._said < self._lines:
-                    self._say(number)
-        elif not self._chattering and sender is None:
+        if sender is None:
             now = time.perf_counter_ns()
             self.latencies += [(now - int(when)) / 1e9 for when in STAMP.findall(text, 0, whole)]
+        elif self._chattering:
+            self._say(number, text.count(b"#%02d" % sender, 0, whole))
 
-    def _say(self, number: int) -> None:
-        self._said += 1
+    def _say(self, number: int, count: int) -> None:
+        """So many lines in one piece, or as many as there are left."""
+        if self._lines and self._chattering:
+            count = min(count, self._lines - self._said)
+        if count <= 0:
+            return
+        self._said += count
         stamp = b"#%02d@%018d" % (self._senders[number], time.perf_counter_ns())
         line = stamp.ljust(self._plan.line_bytes - 2, b".") + b"\r\n"
-        send_whole(self._connections.by_number[number], line)
+        send_whole(self._connections.by_number[number], line * count)
 
     def _knock(self, count: int, *, receive_buffer: int = 0) -> list[socket.socket]:
         newcomers = [self._connections.add(receive_buffer=receive_buffer) for _ in range(count)]

@@ -69,7 +69,7 @@ class Bulk:
 
     def __call__(self, target: Target, seconds: float) -> Sample:
         data = memoryview(bytes(self.block))
-        buffer = bytearray(CHUNK)
+        buffer = bytearray(4 * CHUNK)
         sent = received = 0
         with Connections(target.port, 1) as connections:
             (connection,) = connections

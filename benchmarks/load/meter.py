@@ -15,6 +15,7 @@ class Meter:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._worked = target.worked()
+        self._loaded = time.process_time()
         self.began = time.perf_counter()
 
     def sample(self, amount: float, latencies: Sequence[float] = ()) -> Sample:
@@ -27,4 +28,5 @@ class Meter:
             memory=self._target.memory(),
             p50=percentile(latencies, 0.50),
             p99=percentile(latencies, 0.99),
+            loaded=time.process_time() - self._loaded,
         )

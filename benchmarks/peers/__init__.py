@@ -1,4 +1,4 @@
-"""The others: the same services as the tutorials of Twisted and asyncio write them.
+"""The others: the same services as the tutorials of Twisted and asyncio write them; a chat in Go.
 
 Each is a program of its own that listens on `--port`.  Nothing is left out that a tutorial has,
 and nothing is made slower than a tutorial makes it; prints of every line are left out everywhere.

@@ -22,6 +22,10 @@ class Figures:
         metrics.gauge("chat_people", "People present.", lambda: house.people)
         metrics.gauge("chat_rooms", "Rooms that are open.", lambda: len(house.rooms))
 
+    def delivered(self, clients: int) -> None:
+        """An event was queued for so many clients."""
+        self.deliveries.value += clients
+
     def drops(self, reason: str) -> Tally:
         """Connections that the chat itself ended, by reason."""
         return self._metrics.tally(

@@ -1,25 +1,32 @@
-"""The house: every room, and everyone in it.  No sockets, no reactor, no clock.
+"""The house: every room, and everyone in it.  No sockets, no reactor.
 
 Names are unique in the whole house.  Everybody is in one room at a time: they come in through the
 lobby, `move` takes them elsewhere, and an empty room is gone.  Whatever is refused raises a
-`PeerError` and changes nothing.
+`PeerError` and changes nothing.  What people do to one another is in `talk`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from proto.chat.events import Emoted, Left, Moved, Refused, Renamed, Said, Spoken, Told, YouTold
-from proto.chat.history import History
-from proto.chat.names import Names, fold, valid_identifier
-from proto.chat.room import Member, Room
+from proto.chat.events import Left, Missed, Moved, Refused, Renamed, TakenOver
+from proto.chat.history import History, Lines, Session, Span
+from proto.chat.ignoring import Ignoring
+from proto.chat.names import Names, fold, is_given, valid_identifier, valid_name
+from proto.chat.person import Member, Person
+from proto.chat.room import MISSED, Room
+from proto.chat.sessions import Sessions
 from proto.errors import PeerError
 
 LOBBY: Final = "lobby"
 ROOMS: Final = 1000
 WAITING_LINES: Final = 1000
 LAST_LINES: Final = 20
+POSTERS: Final = 1000
+"""People who have lines said without being here, and can be ignored."""
 
 
 class NotInARoom(PeerError):
@@ -34,16 +41,13 @@ class AlreadyThere(PeerError):
     """They are where they want to go."""
 
 
-class NobodyCalled(PeerError):
-    """No one present bears that name."""
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Somebody comes back: what they come back with, and after which line they missed the rest."""
 
-
-class NotToYourself(PeerError):
-    """A private line needs two."""
-
-
-class NotReading(PeerError):
-    """They do not keep up with what they were sent."""
+    token: str
+    session: Session
+    after: int
 
 
 class House:
@@ -52,18 +56,24 @@ class House:
     def __init__(
         self,
         history: History,
+        now: Callable[[], float],
         *,
         rooms_limit: int = ROOMS,
         waiting_limit: int = WAITING_LINES,
         last_lines: int = LAST_LINES,
     ) -> None:
-        self._history = history
+        """`now` returns seconds since 1970."""
+        self.history = history
+        self.now = now
+        self.sessions = Sessions(history, now)
+        self.ignoring = Ignoring()
         self._rooms_limit = rooms_limit
         self._waiting_limit = waiting_limit
         self._last_lines = last_lines
         self._names: Names[Member] = Names()
         self._rooms: dict[str, Room] = {}
         self._entering: dict[Member, Room] = {}
+        self._posters: dict[str, tuple[str, Person]] = {}
         self.lobby = self._open(LOBBY)
 
     @property
@@ -76,54 +86,90 @@ class House:
         """Every room there is; the lobby is the first."""
         return list(self._rooms.values())
 
-    def admit(self, member: Member, address: str | None) -> None:
-        """Name a newcomer by their address, or as a guest, and let them into the lobby."""
+    def holder(self, name: str) -> Member | None:
+        """Who is called that, however it is capitalised."""
+        return self._names.holder(name)
+
+    def is_here(self, member: Member) -> bool:
+        """Whether they came and have not left."""
+        return self._names.holder(member.name) is member
+
+    def posted(self, name: str, person: Person) -> None:
+        """Somebody who is not here had a line said."""
+        self._posters.pop(fold(name), None)
+        self._posters[fold(name)] = name, person
+        if len(self._posters) > POSTERS:
+            del self._posters[next(iter(self._posters))]
+
+    def poster(self, name: str) -> tuple[str, Person] | None:
+        """Who had a line said lately by that name, without being here."""
+        return self._posters.get(fold(name))
+
+    # Coming and going.
+
+    def admit(
+        self,
+        member: Member,
+        address: str | None,
+        *,
+        origin: str | None = None,
+        back: Return | None = None,
+        wish: str | None = None,
+        room: str = LOBBY,
+    ) -> None:
+        """Name a newcomer by their address, or as a guest, and let them into a room.
+
+        `address` is None when it is hidden, `origin` only when there is none.  Who comes `back`
+        has their name, if nobody else took it, and their room, and reads what they missed; others
+        may `wish` for a name.
+        """
+        member.person = Person(address, origin, self.now())
         member.name = self._names.assign(address, member)
         member.room = None
-        self._enter(member, self.lobby)
+        after = None
+        if back is not None:
+            self._recover(member, back)
+            room, after = back.session.room, back.after
+        elif wish is not None:
+            self._call(member, wish)
+        self.ignoring.recognise(member)
+        self._arrive(member, room, after)
 
     def leave(self, member: Member, reason: str = "", *, quietly: bool = False) -> None:
-        """See somebody out; their name is free at once, `departed` is called when all is told."""
+        """See somebody out; their name is free at once, `departed` is called when all is told.
+
+        Does nothing for somebody who has left, or was taken over.
+        """
+        if not self.is_here(member):
+            return
         self._names.release(member.name)
+        self.ignoring.forget(member)
+        self.sessions.end(member)
+        member.person.correspondent = None  # Those who left would hold one another, in a chain.
         room, member.room = member.room, None
         if room is not None:
             event = None if quietly else Left(member.name, reason)
-            room.exit(member, event, member.departed)
+            room.exit(member, event, partial(self._departed, member, room))
         elif member in self._entering:
             self._entering.pop(member).cancel_entry(member)
             member.departed()
 
+    def _departed(self, member: Member, room: Room) -> None:
+        self.sessions.keep(member, room)
+        member.departed()
+
     def rename(self, member: Member, wanted: str) -> None:
         """Give somebody another name; the room hears of it."""
-        room = _room_of(member)
+        room = room_of(member)
         room.check_waiting()
         old = member.name
         member.name = self._names.change(old, wanted, member)
+        self.ignoring.recognise(member)
         room.announce(Renamed(old, member.name))
-
-    def say(self, member: Member, text: str) -> None:
-        """Say a line to the room one is in."""
-        self._speak(member, Said(member.name, text))
-
-    def emote(self, member: Member, text: str) -> None:
-        """Do something in the room one is in."""
-        self._speak(member, Emoted(member.name, text))
-
-    def tell(self, member: Member, recipient: str, text: str) -> None:
-        """Say a line to one person, in whatever room they are; it is not stored."""
-        other = self._names.holder(recipient)
-        if other is None:
-            raise NobodyCalled("Nobody here is called that; /WHO lists who is.")
-        if other is member:
-            raise NotToYourself("That is you; /MSG is for somebody else.")
-        if other.congested:
-            raise NotReading(f"{other.name} does not keep up with reading; try again later.")
-        other.deliver(Told(member.name, text))
-        member.deliver(YouTold(other.name, text))
 
     def move(self, member: Member, name: str) -> None:
         """Take somebody to another room, which is opened for them if it is not there."""
-        here = _room_of(member)
+        here = room_of(member)
         name = valid_identifier(name, "room")
         room = self._rooms.get(fold(name))
         if room is here:
@@ -132,34 +178,151 @@ class House:
             self._check_rooms()
         else:
             name = room.name
-        member.room = None
-        here.exit(member, Moved(member.name, name), partial(self._arrive, member, name))
+        self._move(member, here, name)
 
-    def _arrive(self, member: Member, name: str) -> None:
-        """They are out of the old room; but they may have left, or the last room been taken."""
-        if self._names.holder(member.name) is not member:
+    def _move(self, member: Member, here: Room, name: str, after: int | None = None) -> None:
+        member.room = None
+        here.exit(member, Moved(member.name, name), partial(self._arrive, member, name, after))
+
+    def _arrive(self, member: Member, name: str, after: int | None = None) -> None:
+        """They are in no room; but they may have left, or the last room been taken."""
+        if not self.is_here(member):
             member.departed()
             return
-        room = self._rooms.get(fold(name))
-        if room is None:
-            try:
-                self._check_rooms()
-                room = self._open(name)
-            except RoomsFull as refusal:
-                member.deliver(Refused(str(refusal)))
-                room = self.lobby
-        self._enter(member, room)
-
-    def _enter(self, member: Member, room: Room) -> None:
+        try:
+            room = self.room(name)
+        except PeerError as refusal:
+            member.deliver(Refused(str(refusal)))
+            room, after = self.lobby, None
         self._entering[member] = room
-        room.enter(member, partial(self._entered, member, room))
+        room.enter(
+            member,
+            partial(self._entered, member, room),
+            partial(self.sessions.keep, member, room),
+            after=after,
+        )
 
     def _entered(self, member: Member, room: Room) -> None:
         del self._entering[member]
         member.room = room
 
-    def _speak(self, member: Member, event: Spoken) -> None:
-        _room_of(member).say(member, event)
+    # Coming back.
+
+    def come_back(
+        self,
+        token: str,
+        after: int | None,
+        then: Callable[[Return], None],
+        refused: Callable[[PeerError], None],
+        *,
+        by: Member | None = None,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Find what somebody comes back with; `after` is what they have read, if they know.
+
+        Another one than `by` who is here with that token is out then.  When it is not `wanted`
+        any more, nothing is answered.
+        """
+        other = self.sessions.holder(token)
+        if other is not None and other.room is not None:
+            self.sessions.keep(other, other.room)  # so that there is something to find
+        self.sessions.find(token, partial(self._found, token, after, then, by, wanted), refused)
+
+    def _found(
+        self,
+        token: str,
+        after: int | None,
+        then: Callable[[Return], None],
+        by: Member | None,
+        wanted: Callable[[], bool],
+        session: Session,
+    ) -> None:
+        if not wanted():
+            return
+        other = self.sessions.holder(token)
+        if other is not None and other is not by:
+            if other.room is not None:
+                session = self.sessions.state_of(other, other.room) or session
+            other.deliver(TakenOver())
+            self.leave(other, "went on elsewhere")
+        then(Return(token, session, session.sequence if after is None else after))
+
+    def resume(self, member: Member, back: Return) -> None:
+        """Let somebody who is here go on where they were: their name, their room, what they missed.
+
+        Does nothing for somebody who has left.
+        """
+        here = member.room
+        if here is None:
+            if self.is_here(member):
+                member.deliver(Refused("You are between two rooms; try again in a moment."))
+            return
+        if self.sessions.holder(back.token) is member:
+            member.deliver(Refused("You asked twice, and are back already."))
+            return
+        try:
+            here.check_waiting()
+        except PeerError as refusal:
+            member.deliver(Refused(str(refusal)))
+            return
+        old, newest = member.name, member.person.entered
+        self._recover(member, back)
+        self.ignoring.recognise(member)
+        if member.name != old:
+            here.announce(Renamed(old, member.name))
+        if fold(back.session.room) != here.key:
+            self._move(member, here, back.session.room, back.after)
+            return
+
+        person = member.person
+
+        def read(lines: Lines) -> None:
+            person.asking -= 1
+            missed = tuple(line for line in lines.lines if line.sequence <= newest)
+            more = lines.more and len(missed) == len(lines.lines)
+            if self.is_here(member):
+                member.deliver(Missed(missed, more))
+
+        def refused(reason: PeerError) -> None:
+            person.asking -= 1
+            if self.is_here(member):
+                member.deliver(Refused(str(reason)))
+
+        person.asking += 1
+        self.history.read(here.key, Span(MISSED, after=back.after), read, refused)
+
+    def _recover(self, member: Member, back: Return) -> None:
+        """Give them their token, their list of the ignored and, if it is free, their name."""
+        self.sessions.give(member, back.token)
+        if not is_given(back.session.name) and back.session.name != member.name:
+            self._call(member, back.session.name)
+        self.ignoring.resume(member, self._names.holders())
+
+    def _call(self, member: Member, name: str) -> None:
+        try:
+            member.name = self._names.change(member.name, name, member)
+        except PeerError as refusal:
+            member.deliver(Refused(f"You are {member.name} for now: {refusal}"))
+
+    # Names and rooms.
+
+    def check_name(self, name: str) -> str:
+        """A name that nobody present bears, in its canonical form, or a `NameRefused`."""
+        name = valid_name(name)
+        self._names.check_free(name)
+        return name
+
+    def room(self, name: str) -> Room:
+        """The room of that name, opened if it is not; raises `RoomsFull` or a `NameRefused`.
+
+        It is gone again as soon as there is nobody in it and nothing waits.
+        """
+        name = valid_identifier(name, "room")
+        room = self._rooms.get(fold(name))
+        if room is None:
+            self._check_rooms()
+            room = self._open(name)
+        return room
 
     def _check_rooms(self) -> None:
         if len(self._rooms) >= self._rooms_limit:
@@ -170,7 +333,7 @@ class House:
         room = self._rooms[key] = Room(
             name,
             key,
-            self._history,
+            self.history,
             self._vacated,
             waiting_limit=self._waiting_limit,
             last_lines=self._last_lines,
@@ -181,10 +344,11 @@ class House:
         # A late answer of the history can make a room that is long gone ask for this again.
         if room is not self.lobby and self._rooms.get(room.key) is room:
             del self._rooms[room.key]
-            self._history.vacated(room.key)
+            self.history.vacated(room.key)
 
 
-def _room_of(member: Member) -> Room:
+def room_of(member: Member) -> Room:
+    """Where they are, or `NotInARoom`."""
     if member.room is None:
         raise NotInARoom("You are between two rooms; try again in a moment.")
     return member.room

@@ -8,7 +8,7 @@ alike (UsernameCaseMapped with full case folding), and too close when they look 
 from __future__ import annotations
 
 import ipaddress
-from functools import cache
+from functools import cache, lru_cache
 from string import punctuation
 from typing import Final, Generic, TypeVar
 
@@ -100,6 +100,11 @@ def fold(name: str) -> str:
     """The form in which names are compared: `Bob` and `BOB` fold to `bob`."""
     if len(name) > CODE_POINTS:
         return name  # Nobody's; not worth the work.
+    return _fold(name)
+
+
+@lru_cache(maxsize=4096)
+def _fold(name: str) -> str:
     try:
         return str(_folded.enforce(name))
     except UnicodeEncodeError:
@@ -168,6 +173,11 @@ def is_address(name: str) -> bool:
     return False
 
 
+def is_given(name: str) -> bool:
+    """Whether nobody chose it: the server calls newcomers so."""
+    return name.startswith(GUEST) or is_address(name)
+
+
 class Names(Generic[Holder]):
     """Who bears which name; a name has one holder."""
 
@@ -198,13 +208,21 @@ class Names(Generic[Holder]):
         new = valid_name(wanted)
         if new == old:
             raise NameUnchanged(f"You are already called {new}.")
-        if self._holders.get(fold(new), holder) is not holder:
-            raise NameTaken(f"{new} is taken; choose another name.")
-        if any(self._looks.get(look, holder) is not holder for look in looks(new)):
-            raise NameLooksLike(f"{new} looks like a name that is taken; choose another name.")
+        self.check_free(new, holder)
         self.release(old)
         self._put(new, holder)
         return new
+
+    def check_free(self, name: str, holder: Holder | None = None) -> None:
+        """Raise a `NameRefused` if somebody but the holder is called that, or looks like it."""
+        if self._holders.get(fold(name), holder) is not holder:
+            raise NameTaken(f"{name} is taken; choose another name.")
+        if any(self._looks.get(look, holder) is not holder for look in looks(name)):
+            raise NameLooksLike(f"{name} looks like a name that is taken; choose another name.")
+
+    def holders(self) -> list[Holder]:
+        """Everyone who has a name."""
+        return list(self._holders.values())
 
     def release(self, name: str) -> None:
         """Nobody is called that any more."""

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, I
 from zope.interface import implementer
 
 from proto.chat.outbox import Outbox
+from proto.chat.unread import unacknowledged
 from proto.metrics import Tally
 
 SLICE: Final = 65536
@@ -70,8 +71,29 @@ class Outgoing:
     """The outgoing side of one connection.
 
     `wake` asks for a `flush` at the end of the turn.  Once `gone`, whether hung up or lost, what
-    is sent is forgotten and the transport is not touched.
+    is sent is forgotten and the transport is not touched.  `seen` is the number of the last line
+    of which the transport has taken everything; what it holds itself may be lost with it.  `begun`
+    is what it was when they came into their room.
     """
+
+    __slots__ = (
+        "_budget",
+        "_bytes_sent",
+        "_choked",
+        "_clock",
+        "_deadline",
+        "_ending",
+        "_hanging_up",
+        "_mark",
+        "_newest",
+        "_outbox",
+        "_owner",
+        "_transport",
+        "_wake",
+        "begun",
+        "gone",
+        "seen",
+    )
 
     def __init__(
         self,
@@ -83,6 +105,8 @@ class Outgoing:
         bytes_sent: Tally,
     ) -> None:
         self.gone = False
+        self.begun = self.seen = 0
+        self._newest = 0  # The number of the last line that was sent.
         self._transport = transport
         self._owner = owner
         self._budget = budget
@@ -116,11 +140,39 @@ class Outgoing:
         if outbox.size > self._mark:
             self._above_the_mark()
 
+    def take(self, data: bytes, newest: int) -> None:
+        """Bytes that others are sent too, at the end of the turn; `newest` is their last line."""
+        if self.gone:
+            return
+        self._newest = max(self._newest, newest)  # Their audience may be younger than its room.
+        if self._choked or self._outbox.size:
+            self._outbox.put(data)
+            if self._outbox.size > self._mark:
+                self._above_the_mark()
+            return
+        self._bytes_sent.value += len(data)
+        self._transport.write(data)
+        if not self._choked:
+            self.seen = self._newest
+
+    def begin(self, seen: int, newest: int) -> None:
+        """They are in another room: what they saw of it, and its last line that is being sent."""
+        self.begun = self.seen = seen
+        self._newest = newest
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were sent and not acknowledged; what Twisted holds is counted as full."""
+        held = self._outbox.size + unacknowledged(self._transport)
+        return held + SLICE if held else 0
+
     def flush(self) -> None:
         """Write what has gathered, as far as the transport takes it."""
         if self.gone:
             self._outbox.clear()
         self._write()
+        if not self._outbox.size and not self._choked and not self.gone:
+            self.seen = self._newest
         if not self.congested:
             self._mark = self._budget.soft
         if self._hanging_up and not self._outbox.size and not self.gone:

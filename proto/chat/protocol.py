@@ -1,38 +1,45 @@
-"""The chat for telnet and netcat: a ChatProtocol for each person, and the ChatFactory.
+"""The chat for telnet and netcat: a ChatProtocol for each person.
 
 Read it from the top: somebody connects, is greeted, sends lines, hears what the room says, and
 goes.  Everything hard is elsewhere: `house` and `room` know who hears what, `telnet` and `lines`
-make lines of bytes, `commands` obeys them, `wire` puts events into words, `outgoing` sends them
-to people who may not read.  What is left here is one person's connection and their turn to speak.
+make lines of bytes, `turns` says when it is their turn, `commands` obeys them, `wire` puts events
+into words, `outgoing` sends them to people who may not read.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, IReactorTime
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from proto.addresses import host_of, peer_name
-from proto.chat import names, wire
+from proto.chat import talk
+from proto.chat.audience import SharedAudience
 from proto.chat.commands import obey
-from proto.chat.events import Event, Refused
-from proto.chat.figures import Figures
+from proto.chat.events import Entered, Event, Refused
 from proto.chat.house import House
-from proto.chat.lines import LONGEST, LineSplitter
-from proto.chat.outgoing import Budget, Outgoing, Transport
+from proto.chat.lines import LineSplitter
+from proto.chat.outgoing import Outgoing, Transport
+from proto.chat.paste import Paste
+from proto.chat.person import Person
 from proto.chat.room import Room
 from proto.chat.sniff import ANSWERS, Caller, sniff
 from proto.chat.telnet import TelnetFilter
 from proto.chat.text import decode, is_blank
+from proto.chat.turns import Turns
 from proto.errors import PeerError
-from proto.limits import TokenBucket
-from proto.metrics import Metrics
+
+if TYPE_CHECKING:
+    from proto.chat.factory import ChatFactory
+
+NOBODY: Final = Person()
+"""Who somebody is before they are let in."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -51,19 +58,30 @@ class ChatProtocol(Protocol):
         self.factory = factory
         self.house: House = factory.house
         self.name = ""
+        self.person = NOBODY
         self.room: Room | None = None
-        self._encode = factory.encoder.encode
-        self._deliveries = factory.figures.deliveries
+        self.audience: SharedAudience | None = None
+        self.form = factory.form()
         self._opening: bytes | None = b""  # The first bytes, until the greeting.
         self._telnet = TelnetFilter()
         self._lines = LineSplitter(factory.line_limit)
-        self._backlog: deque[bytes | None] = deque()
-        self._bucket = TokenBucket(factory.flood_lines, factory.flood_rate, factory.clock.seconds())
+        self._paste: Paste | None = None
+        self._turns: Turns[bytes | None] = Turns(
+            factory.clock,
+            factory.bucket(),
+            factory.backlog_limit,
+            self._obey,
+            self._may_speak,
+            self._speak,
+            self._is_free,
+        )
+        self._seen = 0  # What `seen` was when it was last asked.
+        self._is_lost = False
         self._listening = True  # We read from the transport.
         self._input_ended = False
         self._leaving = False
         self._last_words = b""
-        # The one thing they wait for: to be greeted, to speak, or, when lost, to be let in.
+        # The one thing they wait for: to be greeted or, when lost, to be let in.
         self._timer: IDelayedCall | None = None
 
     # Twisted calls these.
@@ -113,6 +131,9 @@ class ChatProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """They are gone; what they sent before is still said, as far as flood control lets it."""
+        if reason.check(ConnectionDone) and not self._is_lost:
+            self._seen = self.out.seen  # Their system has read it all before it said goodbye.
+        self._is_lost = True
         self.out.lost()
         self._set_timer()
         self.factory.clients.discard(self)
@@ -125,12 +146,19 @@ class ChatProtocol(Protocol):
     # The house calls these.
 
     def deliver(self, event: Event) -> None:
-        """Something happened that they should see: it is written at the end of the turn."""
-        self._deliveries.value += 1
-        self.out.send(self._encode(event))
+        """Something for them alone: it is written at the end of the turn."""
+        if self.audience is not None:
+            self.audience.settle(self)
+        if isinstance(event, Entered):
+            first = event.lines[0].sequence if event.lines else event.newest + 1
+            self.out.begin(first - 1, event.newest)
+        self.factory.figures.deliveries.value += 1
+        self.out.send(self.form.encode(event))
 
     def departed(self) -> None:
         """They left, and everything before that has been delivered."""
+        self._leaving = True  # Who was taken over did not leave by themselves.
+        self._set_timer()
         if self._last_words:
             self.out.send(self._last_words)
         self.out.hang_up()
@@ -140,11 +168,38 @@ class ChatProtocol(Protocol):
         """Whether they do not keep up with reading."""
         return self.out.congested
 
-    # Commands call this.
+    @property
+    def seen(self) -> int:
+        """The number of the last line that their system has acknowledged, or one before."""
+        if not self._is_lost:
+            seen, unread = self.out.seen, self.out.unread
+            if unread:
+                before = self.audience.before(unread) if self.audience is not None else 0
+                seen = min(seen, max(before, self.out.begun))
+            self._seen = seen
+        return self._seen
+
+    # Their audience calls this.
+
+    def take(self, data: bytes, newest: int) -> None:
+        """What they and others are sent, at the end of the turn."""
+        self.out.take(data, newest)
+
+    # Commands call these.
 
     def quit(self) -> None:
         """They want to go."""
         self._leave()
+
+    def paste(self) -> None:
+        """The lines up to a lone dot are to be said as one."""
+        self._paste = Paste()
+
+    def read_as(self, *, times: bool | None = None, colors: bool | None = None) -> None:
+        """They want times, or colours, or not, in what they read."""
+        self.form = self.factory.form(self.form, times=times, colors=colors)
+        if self.room is not None:
+            self.room.reform(self)
 
     # The outgoing side calls these.
 
@@ -159,6 +214,8 @@ class ChatProtocol(Protocol):
     def dropped(self, reason: str) -> None:
         """They did not read for too long, or too much; the connection is aborted."""
         self.factory.figures.drops(reason.replace(" ", "_")).value += 1
+        self._seen = self.seen
+        self._is_lost = True
         self._leave(reason)
 
     # The factory calls this.
@@ -168,9 +225,9 @@ class ChatProtocol(Protocol):
         if self._opening is not None:
             self._hang_up_with(words)
             return
-        if self._backlog:
-            unsaid = Refused(f"{len(self._backlog)} of your lines were not said.")
-            words = self._encode(unsaid) + words
+        if self._turns:
+            unsaid = Refused(f"{len(self._turns)} of your lines were not said.")
+            words = self.form.encode(unsaid) + words
         self._last_words = words
         self._leave("the server is stopping", quietly=True)
 
@@ -181,7 +238,8 @@ class ChatProtocol(Protocol):
         opening, self._opening = self._opening or b"", None
         self._set_timer()
         self.out.send(self.factory.welcome())
-        self.house.admit(self, self.factory.address_of(self._transport.getPeer()))
+        peer = self._transport.getPeer()
+        self.house.admit(self, self.factory.address_of(peer), origin=host_of(peer))
         self.log.info("{name} joined from {peer}", name=self.name, peer=self.peer)
         self._receive(opening)
 
@@ -209,8 +267,7 @@ class ChatProtocol(Protocol):
             self.out.send(replies)
         lines = self._lines.feed(text)
         self.factory.figures.lines.value += len(lines)
-        # Blank lines would wait, and meanwhile nobody would notice that their sender has gone.
-        self._backlog.extend(line for line in lines if line is None or not is_blank(line))
+        self._turns.add(lines)
         if self._telnet.ended:
             self._end_input()
         else:
@@ -220,21 +277,29 @@ class ChatProtocol(Protocol):
         """No more will come; a last line without its line end counts."""
         self._input_ended = True
         if not self._leaving:
-            self._backlog.extend(self._lines.finish())
+            self._turns.add(self._lines.finish())
             self._speak()
 
+    def _may_speak(self) -> bool:
+        """While they have room for what they hear."""
+        return self.room is not None and not self.out.congested
+
+    def _is_free(self, line: bytes | None) -> bool:
+        """The lines of a paste cost nothing one by one.
+
+        Nor do blank ones: many would wait, and meanwhile nobody would notice that their sender has
+        gone.
+        """
+        return self._paste is not None or (line is not None and is_blank(line))
+
     def _speak(self) -> None:
-        """Obey the lines that wait: while they have room for what they hear, and not too fast."""
-        while self._backlog and self.room is not None and not self.out.congested:
-            wait = self._bucket.take(self.factory.clock.seconds())
-            if not wait:
-                self._obey(self._backlog.popleft())
-            elif self.out.gone:
-                self._forget_backlog()
-            else:
-                self._set_timer(wait, self._speak)
-                break
-        if self._input_ended and not self._backlog and self.room is not None:
+        """Let the lines that wait have their turn."""
+        self._turns.go_on()
+        if self.out.gone and self._turns.delayed:
+            self._forget_lines()
+        answered = not self._turns and not self.person.asking
+        if self._input_ended and answered and self.room is not None:
+            self._say_paste()
             self._leave()
         self._listen_or_not()
 
@@ -243,8 +308,11 @@ class ChatProtocol(Protocol):
             if line is None:
                 limit = self.factory.line_limit
                 raise PeerError(f"That line is too long; {limit} bytes is the most.")
-            else:
-                obey(self, decode(line))
+            if self._paste is None:
+                if not is_blank(line):
+                    obey(self, decode(line))
+            elif self._paste.add(decode(line)):
+                self._say_paste()
         except PeerError as refusal:
             self.deliver(Refused(str(refusal)))
         except Exception:
@@ -253,14 +321,24 @@ class ChatProtocol(Protocol):
             self.deliver(Refused("Something went wrong here; it has been written down."))
             self._leave()
 
-    def _forget_backlog(self) -> None:
-        lines = len(self._backlog)
+    def _say_paste(self) -> None:
+        """The dot came, or the end: say what was pasted."""
+        paste, self._paste = self._paste, None
+        if paste is not None and not paste.is_dropped:
+            self._turns.charge(talk.extra_turns(paste.text))
+            try:
+                talk.say(self.house, self, paste.text)
+            except PeerError as refusal:
+                self.deliver(Refused(str(refusal)))
+
+    def _forget_lines(self) -> None:
+        lines = len(self._turns)
         self.log.info("{name} went with {lines} lines unsaid", name=self.name, lines=lines)
-        self._backlog.clear()
+        self._turns.clear()
 
     def _listen_or_not(self) -> None:
         """Read on only if they read what they are sent and few of their lines wait."""
-        listening = not self.out.congested and len(self._backlog) <= self.factory.backlog_limit
+        listening = not self.out.congested and not self._turns.crowded
         if listening == self._listening or self._input_ended or self._leaving:
             return
         self._listening = listening
@@ -277,7 +355,7 @@ class ChatProtocol(Protocol):
             return
         self._leaving = True
         self._set_timer()
-        self._backlog.clear()
+        self._turns.clear()
         self.out.expect_end()
         told = reason or "disconnected"
         self.log.info("{name} left ({peer}): {reason}", name=self.name, peer=self.peer, reason=told)
@@ -287,113 +365,3 @@ class ChatProtocol(Protocol):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = act and self.factory.clock.callLater(seconds, act)
-
-
-class ChatFactory(Factory[ChatProtocol]):
-    """Builds a ChatProtocol for everyone who connects; all of them share one house.
-
-    greet_after     seconds a newcomer may speak first, so that a TLS client or a browser that
-                    came to the wrong port is told so in its own protocol; 0 greets at once
-    hide_addresses  newcomers are called guest-7 and not by their address
-    soft_mark       bytes that wait because a client does not read, above which its own input
-                    is held
-    hard_mark       the same, above which it is dropped
-    stuck_after     seconds without taking what it was sent after which a client is dropped
-    flood_lines     lines a client may send at once; then `flood_rate` lines a second, 0 = no limit
-    backlog_limit   lines that may wait for their turn before reading pauses; one read of the
-                    transport (64 KiB) comes on top of it
-    line_limit      bytes of the longest line
-    at_end_of_turn  runs a function after the present turn of the reactor; callLater(0) by default
-
-    `motd` and the numbers are attributes that may be changed while it runs, for newcomers.
-    """
-
-    noisy = False
-
-    def __init__(
-        self,
-        house: House,
-        clock: IReactorTime,
-        *,
-        motd: Sequence[str] = (),
-        greet_after: float = 0.2,
-        hide_addresses: bool = False,
-        soft_mark: int = 65536,
-        hard_mark: int = 1 << 20,
-        stuck_after: float = 30.0,
-        flood_lines: int = 10,
-        flood_rate: float = 5.0,
-        backlog_limit: int = 200,
-        line_limit: int = LONGEST,
-        at_end_of_turn: Callable[[Callable[[], None]], object] | None = None,
-        metrics: Metrics | None = None,
-    ) -> None:
-        self.house = house
-        self.clock = clock
-        self.motd = motd
-        self.greet_after = greet_after
-        self.hide_addresses = hide_addresses
-        self.soft_mark = soft_mark
-        self.hard_mark = hard_mark
-        self.stuck_after = stuck_after
-        self.flood_lines = flood_lines
-        self.flood_rate = flood_rate
-        self.backlog_limit = backlog_limit
-        self.line_limit = line_limit
-        self.encoder = wire.Encoder()
-        self.clients: set[ChatProtocol] = set()
-        self.figures = Figures(metrics or Metrics(), house, self._queue_bytes)
-        self._at_end_of_turn = at_end_of_turn or (lambda act: clock.callLater(0, act))
-        self._awake: list[Outgoing] = []
-
-    # Twisted calls these.
-
-    def startFactory(self) -> None:
-        """Read the table of look-alikes now, and not while people wait for their lines."""
-        names.looks("")
-
-    def buildProtocol(self, addr: IAddress | None) -> ChatProtocol:
-        """A protocol for a new connection."""
-        return ChatProtocol(self)
-
-    # The door calls these.
-
-    def refusal(self, reason: PeerError) -> bytes:
-        """What somebody reads who cannot be let in."""
-        return wire.encode_refusal(reason)
-
-    def farewell(self) -> None:
-        """The service is stopping: say goodbye to everyone, and hang up when it is sent."""
-        words = wire.encode_lines(wire.FAREWELL)
-        for client in list(self.clients):
-            client.dismiss(words)
-
-    # Its clients call these.
-
-    @property
-    def budget(self) -> Budget:
-        """What a newcomer may have waiting."""
-        return Budget(self.soft_mark, self.hard_mark, self.stuck_after)
-
-    def welcome(self) -> bytes:
-        """The first lines that a newcomer reads; `motd` may be changed at any time."""
-        return wire.encode_lines(*wire.WELCOME, *self.motd)
-
-    def address_of(self, peer: IAddress) -> str | None:
-        """The address to call a newcomer by, or None when it is hidden or there is none."""
-        host = host_of(peer)
-        return None if self.hide_addresses or not names.is_address(host) else host
-
-    def wake(self, out: Outgoing) -> None:
-        """Flush what goes out to this client at the end of the turn."""
-        if not self._awake:
-            self._at_end_of_turn(self._flush)
-        self._awake.append(out)
-
-    def _flush(self) -> None:
-        awake, self._awake = self._awake, []
-        for out in awake:
-            out.flush()
-
-    def _queue_bytes(self) -> float:
-        return sum(client.out.waiting for client in self.clients)

@@ -1,299 +1,273 @@
-"""What is said in the chat, in a SQLite file.  Knows no sockets and no reactor.
+"""A `History` that outlives the process, in whatever store.  Knows no sockets and no database.
 
-One thread writes.  It takes everything that is queued, commits it as one transaction, and hands all
-the answers to the reactor at once while the next batch gathers; the reactor never waits for a disk.
+One thread writes.  What is asked in one turn of the reactor is queued at the turn's end; the thread
+takes everything that is queued, commits it as one transaction, and hands all the answers to the
+reactor at once while the next batch gathers.  The reactor never waits for a disk.
+Another thread reads what people look up, so that a long search delays no line.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from proto.chat.events import Emoted, Said, Spoken
-from proto.chat.history import LinesCallback, RefusedCallback, Stored, StoredCallback
-from proto.errors import PeerError, StartError
-from proto.storage.database import Migrations, code, code_name, connect, inspect, lock, prepare
-
-FILE: Final = "chat.db"
-MIGRATIONS: Final[Migrations] = (
-    (
-        "CREATE TABLE lines (room TEXT NOT NULL, sequence INTEGER NOT NULL, at INTEGER NOT NULL,"
-        " kind TEXT NOT NULL, sender TEXT NOT NULL, text TEXT NOT NULL,"
-        " PRIMARY KEY (room, sequence)) WITHOUT ROWID",
-    ),
+from proto.chat.events import Spoken
+from proto.chat.history import (
+    LinesCallback,
+    RecentCallback,
+    RefusedCallback,
+    Session,
+    SessionCallback,
+    Span,
+    StoredCallback,
 )
-"""One for each version of the schema; `at` is in milliseconds since 1970."""
-KEEP_LINES: Final = 100_000
-"""Lines that each room keeps."""
-PATIENCE: Final = 5.0
-"""Seconds that a batch waits for another program's lock on the file."""
-
-_KINDS: Final[dict[str, type[Spoken]]] = {"said": Said, "emoted": Emoted}
-_NAMES: Final = {kind: name for name, kind in _KINDS.items()}
-_INSERT: Final = "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)"
-_NEWEST: Final = "SELECT max(sequence) FROM lines WHERE room = ?"
-_LAST: Final = (
-    "SELECT sequence, kind, sender, text FROM lines"
-    " WHERE room = ? AND sequence <= ? ORDER BY sequence DESC LIMIT ?"
+from proto.errors import PeerError
+from proto.storage.certain import Certain
+from proto.storage.pruning import Keep
+from proto.storage.reading import Answer, Read, Reads
+from proto.storage.store import Store, storable
+from proto.storage.troubles import Troubles
+from proto.storage.words import wanted
+from proto.storage.writing import (
+    Append,
+    Batches,
+    FindSession,
+    KeepSession,
+    Look,
+    Question,
+    refusals,
 )
-_PRUNE: Final = "DELETE FROM lines WHERE room = ? AND sequence <= ?"
-_ANY: Final = sys.maxsize
+
+BATCH: Final = 10_000
+"""Questions that are answered together at most."""
+SESSIONS_WAITING: Final = 10_000
+"""Questions of the writing thread above which it is asked for lines and sessions no more."""
+READS_WAITING: Final = 1000
+"""Questions of the reading thread above which it is asked no more."""
+READS: Final = 16
+"""Of these, answers that are handed over together: a quick one does not wait for all the others."""
+PATIENCE: Final = 10.0
+"""Seconds that `close` waits for the store."""
+_BUSY: Final = "The log is busy; try again in a moment."
+_CLOSED: Final = "The log is closed."
 
 InReactor: TypeAlias = Callable[[Callable[[], None]], object]
-Answer: TypeAlias = Callable[[], object]
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Append:
-    room: str
-    event: Spoken
-    stored: StoredCallback
-    refused: RefusedCallback
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    room: str
-    count: int
-    then: LinesCallback
-
-
-_Question: TypeAlias = _Append | _Last
-
-
-class SqliteHistory:
+class DurableHistory:
     """A `History` that survives `kill -9` and a restart.
 
-    The queue needs no bound of its own: a room has at most `waiting_limit` lines and one question
-    for its last lines in it, and there are at most `rooms_limit` rooms.  What was refused took no
-    sequence number, so a room counts 1, 2, 3 whatever went wrong.
+    The queue of lines needs no bound of its own: a room has at most `waiting_limit` in it, and
+    there are at most `rooms_limit` rooms.  Whoever asks for lines or sessions is refused when too
+    many wait already; a session that is to be kept then is not.
     """
 
     log = Logger()
 
     def __init__(
         self,
-        folder: Path,
+        store: Store,
         in_reactor: InReactor,
         *,
-        keep_lines: int = KEEP_LINES,
-        patience: float = PATIENCE,
+        keep: Keep | None = None,
         now: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
     ) -> None:
-        """Make or migrate the file; raises StartError.
+        """Prepare the store; raises StartError.
 
-        `in_reactor` is reactor.callFromThread.  Neither a thread nor a connection to the file is
-        left behind, as twistd may fork before `start`; the lock on the folder survives that.
+        `in_reactor` is reactor.callFromThread.  Neither a thread nor a connection is left behind,
+        as twistd may fork before `start`.  `patience` is how many seconds `close` takes at most.
         """
-        self._path = folder.absolute() / FILE
+        self._store = store
         self._in_reactor = in_reactor
-        self._keep_lines = keep_lines
-        self._prune_every = max(1, keep_lines // 100)
         self._patience = patience
-        self._now = now
-        self._queue: SimpleQueue[_Question | None] = SimpleQueue()
+        certain, troubles = Certain(), Troubles(store.name)
+        self._batches = Batches(store, certain, troubles, keep or Keep(), now)
+        self._reads = Reads(store, certain, troubles)
+        self._turn: list[Question] = []
+        """What was asked in this turn: one by one, each would wake the thread."""
+        self._asked: SimpleQueue[Question | None] = SimpleQueue()
+        self._sought: SimpleQueue[Read | None] = SimpleQueue()
         self._gate = Lock()
         """Held for an instant, so that nothing is queued after the end."""
         self._closed = False
-        self._thread: Thread | None = None
-        # The thread's own:
-        self._database: sqlite3.Connection | None = None
-        self._troubles: dict[str, str] = {}
-        self._lock = lock(self._path.with_suffix(".lock"))
-        try:
-            prepare(self._path, MIGRATIONS)
-        except StartError:
-            os.close(self._lock)
-            raise
+        self._given_up = False
+        self._threads: list[Thread] = []
+        store.prepare()
 
     def start(self) -> None:
-        """Begin to write; what was asked before then is not lost."""
-        self._thread = Thread(target=self._run, name="chat log", daemon=True)
-        self._thread.start()
+        """Begin to write and to read; what was asked before then is not lost."""
+        for name, run in (("chat log", self._write), ("chat log reader", self._read)):
+            thread = Thread(target=run, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def close(self) -> None:
-        """Write what is queued, hand over the answers, end the thread.  Waits for the disk."""
+        """Write what is queued, hand over the answers, end the threads.
+
+        It waits for the disk or the database, but not for ever: what is still queued then is
+        refused, should the store come back, and stays locked as long as this process lives.
+        """
         with self._gate:
             if self._closed:
                 return
             self._closed = True
-            self._queue.put(None)
-        if self._thread is None:
-            self._run()
+            self._queue_turn()
+            self._asked.put(None)
+            self._sought.put(None)
+        if not self._threads and self._asked.qsize() + self._sought.qsize() > 2:
+            self.start()
+        end = time.monotonic() + self._patience
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+            self._store.interrupt()  # the lines are written; a search need not be finished
+        if any(thread.is_alive() for thread in self._threads):
+            self._given_up = True
+            self._in_reactor(partial(self._tell_given_up, self._asked.qsize()))
         else:
-            self._thread.join()
-        os.close(self._lock)
+            self._store.release()
 
     # The room calls these.
     def append(
         self, room: str, event: Spoken, stored: StoredCallback, refused: RefusedCallback
     ) -> None:
         """Queue the event for the next batch."""
-        if not self._ask(_Append(room, event, stored, refused)):
-            self._in_reactor(partial(refused, _refusal("the log is closed")))
+        sender, text = storable(event.sender), storable(event.text)
+        if sender is not event.sender or text is not event.text:
+            event = replace(event, sender=sender, text=text)
+        if not self._ask(Append(storable(room), event, stored, refused)):
+            why = PeerError("That was not stored, so nobody saw it: the log is closed.")
+            self._in_reactor(partial(refused, why))
 
-    def last(self, room: str, count: int, then: LinesCallback) -> None:
-        """Read the newest lines, when all that was asked before is answered."""
-        if not self._ask(_Last(room, count, then)):
-            self._in_reactor(partial(then, ()))
+    def recent(self, room: str, count: int, then: RecentCallback, refused: RefusedCallback) -> None:
+        """Read how the room stands, when all that was asked before is answered."""
+        self._ask_within(Look(storable(room), count, then, refused), refused)
+
+    def keep_session(self, session: Session) -> None:
+        """Queue it for the next batch."""
+        name, room = storable(session.name), storable(session.room)
+        self._ask_within(KeepSession(replace(session, name=name, room=room)), _not_kept)
+
+    def find_session(self, digest: bytes, then: SessionCallback, refused: RefusedCallback) -> None:
+        """Read it, when all that was asked before is answered."""
+        self._ask_within(FindSession(digest, then, refused), refused)
+
+    def read(self, room: str, span: Span, then: LinesCallback, refused: RefusedCallback) -> None:
+        """Queue the question for the thread that reads."""
+        self._seek(Read(storable(room), span, (), then, refused))
+
+    def search(
+        self, room: str, words: str, span: Span, then: LinesCallback, refused: RefusedCallback
+    ) -> None:
+        """Queue the question for the thread that reads."""
+        try:
+            self._seek(Read(storable(room), span, wanted(words), then, refused))
+        except PeerError as refusal:
+            self._in_reactor(partial(refused, refusal))
 
     def vacated(self, room: str) -> None:
         """Nothing: the lines stay."""
 
-    def _ask(self, question: _Question) -> bool:
+    def _ask(self, question: Question) -> bool:
         with self._gate:
-            if not self._closed:
-                self._queue.put(question)
-            return not self._closed
+            if self._closed:
+                return False
+            self._turn.append(question)
+            is_first = len(self._turn) == 1
+        if is_first:
+            self._in_reactor(self._end_turn)
+        return True
+
+    def _ask_within(self, question: Question, refused: RefusedCallback) -> None:
+        if len(self._turn) + self._asked.qsize() >= SESSIONS_WAITING:
+            self._in_reactor(partial(refused, PeerError(_BUSY)))
+        elif not self._ask(question):
+            self._in_reactor(partial(refused, PeerError(_CLOSED)))
+
+    def _seek(self, question: Read) -> None:
+        with self._gate:
+            why = _CLOSED if self._closed else _BUSY
+            if not self._closed and self._sought.qsize() < READS_WAITING:
+                self._sought.put(question)
+                return
+        self._in_reactor(partial(question.refused, PeerError(why)))
+
+    def _queue_turn(self) -> None:
+        """Only who holds the gate calls this."""
+        turn, self._turn = self._turn, []
+        for question in turn:
+            self._asked.put(question)
+
+    # The reactor calls these.
+    def _end_turn(self) -> None:
+        with self._gate:
+            self._queue_turn()
 
     def _deliver(self, answers: Sequence[Answer]) -> None:
-        """In the reactor: one answer that fails takes no other with it."""
+        """One answer that fails takes no other with it."""
         for answer in answers:
             try:
                 answer()
             except Exception:
                 self.log.failure("an answer of the chat's log failed")
 
-    # Everything below runs in the thread.
-    def _run(self) -> None:
+    def _tell_given_up(self, waiting: int) -> None:
+        self.log.error(
+            "{name} did not answer for {patience} s; {waiting} questions were not answered",
+            name=self._store.name,
+            patience=self._patience,
+            waiting=waiting,
+        )
+
+    # Everything below runs in the two threads.
+    def _write(self) -> None:
         running = True
         while running:
-            batch = [self._queue.get()]
-            batch += [self._queue.get() for _ in range(self._queue.qsize())]
-            running = None not in batch
-            due: dict[str, int] = {}
-            answers = self._answers([each for each in batch if each is not None], due)
-            if answers:
-                self._in_reactor(partial(self._deliver, answers))
-            self._prune(due)
-        self._disconnect()
+            asked = _gathered(self._asked, BATCH, self._batches.rest)
+            running = None not in asked
+            batch = [each for each in asked if each is not None]
+            if batch and self._given_up:
+                self._hand_over(refusals(batch, "the log is closed"))
+            elif batch:
+                self._hand_over(self._batches.answers(batch))
+            if running:
+                self._hand_over(self._batches.tidy(idle=not batch))
+        self._batches.close()
 
-    def _answers(self, batch: Sequence[_Question], due: dict[str, int]) -> list[Answer]:
-        """Store the batch; its answers in order.  `due` gets the rooms that should be pruned."""
-        refusal: PeerError | None = None
-        answers: list[Answer] = []
-        try:
-            places = self._write(batch)
-        except Exception as error:
-            why, told = self._failed("written", error)
-            answers += told
-            refusal = _refusal(why)
-            places = [_ANY] * len(batch)  # nothing of this batch is there to be read too early
-        else:
-            if any(isinstance(question, _Append) for question in batch):
-                answers += self._changed("written", "")
-        for question, place in zip(batch, places, strict=True):
-            if isinstance(question, _Last):
-                lines, told = self._read(question, place)
-                answers += told
-                answers.append(partial(question.then, lines))
-            elif refusal is not None:
-                answers.append(partial(question.refused, refusal))
-            else:
-                answers.append(partial(question.stored, Stored(place, question.event)))
-                if place % self._prune_every == 0:
-                    due[question.room] = place
-        return answers
+    def _read(self) -> None:
+        running = True
+        while running:
+            answers: list[Answer] = []
+            for question in _gathered(self._sought, READS):
+                if question is None:
+                    running = False
+                else:
+                    answers += self._reads.answers(question)
+            self._hand_over(answers)
+        self._reads.close()
 
-    def _write(self, batch: Sequence[_Question]) -> list[int]:
-        """Commit the lines; for each question, the newest sequence number of its room by then."""
-        database = self._connected()
-        newest: dict[str, int] = {}
-        places: list[int] = []
-        rows: list[tuple[object, ...]] = []
-        at = int(self._now() * 1000)
-        for question in batch:
-            room = question.room
-            if room not in newest:
-                newest[room] = database.execute(_NEWEST, (room,)).fetchone()[0] or 0
-            if isinstance(question, _Append):
-                event = question.event
-                newest[room] += 1
-                rows.append((room, newest[room], at, _NAMES[type(event)], event.sender, event.text))
-            places.append(newest[room])
-        if rows:
-            self._commit(database, rows)
-        return places
-
-    def _commit(self, database: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
-        try:
-            database.execute("BEGIN IMMEDIATE")
-            database.executemany(_INSERT, rows)
-            database.execute("COMMIT")
-        except Exception:
-            with suppress(sqlite3.Error):
-                if database.in_transaction:  # SQLite rolls back by itself where it must
-                    database.execute("ROLLBACK")
-            raise
-
-    def _read(self, question: _Last, place: int) -> tuple[Sequence[Stored], list[Answer]]:
-        """The lines up to that place, none where they cannot be read; what to tell the log."""
-        try:
-            database = self._connected()
-            rows = database.execute(_LAST, (question.room, place, max(0, question.count)))
-            lines = [Stored(row[0], _KINDS[row[1]](row[2], row[3])) for row in rows]
-        except Exception as error:
-            return (), self._failed("read", error)[1]
-        return tuple(reversed(lines)), self._changed("read", "")
-
-    def _prune(self, due: dict[str, int]) -> None:
-        """Drop what is older than the newest `keep_lines`; where that fails, a later one will."""
-        for room, newest in due.items():
-            with suppress(sqlite3.Error):
-                self._connected().execute(_PRUNE, (room, newest - self._keep_lines))
-
-    def _connected(self) -> sqlite3.Connection:
-        if self._database is None:
-            self._database = connect(self._path, self._patience)
-        return self._database
-
-    def _disconnect(self) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            with suppress(sqlite3.Error):
-                database.close()
-
-    def _failed(self, deed: str, error: Exception) -> tuple[str, list[Answer]]:
-        """What the senders are told, and what to tell the log."""
-        full = code(error) == sqlite3.SQLITE_FULL
-        why = "the disk is full" if full else f"the log cannot be {deed}"
-        if not isinstance(error, sqlite3.Error):
-            failure = Failure(error)
-            return why, [partial(self.log.failure, "the chat's log failed", failure)]
-        if code(error) not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            self._disconnect()  # the next batch opens the file anew
-        return why, self._changed(deed, f"{error} ({code_name(error)})")
-
-    def _changed(self, deed: str, why: str) -> list[Answer]:
-        """How to tell the log of another state; nothing when it is the same."""
-        if self._troubles.get(deed, "") == why:
-            return []
-        self._troubles[deed] = why
-        path = str(self._path)
-        if not why:
-            return [partial(self.log.info, "{path} can be {deed} again", path=path, deed=deed)]
-        return [
-            partial(self.log.error, "{path} cannot be {deed}: {why}", path=path, deed=deed, why=why)
-        ]
+    def _hand_over(self, answers: Sequence[Answer]) -> None:
+        if answers:
+            self._in_reactor(partial(self._deliver, answers))
 
 
-def check(folder: Path) -> None:
-    """Raises StartError where a log in that folder could not be opened; makes nothing."""
-    inspect(folder.absolute() / FILE, MIGRATIONS)
+def _gathered(queue: SimpleQueue[_T], most: int, seconds: float | None = None) -> list[_T]:
+    """What is queued by now, or comes within so many seconds; nothing comes after None."""
+    batch: list[_T] = []
+    with suppress(Empty):
+        while len(batch) < most and (not batch or batch[-1] is not None):
+            batch.append(queue.get(timeout=seconds) if not batch else queue.get_nowait())
+    return batch
 
 
-def _refusal(why: str) -> PeerError:
-    return PeerError(f"That was not stored, so nobody saw it: {why}.")
+def _not_kept(refusal: PeerError) -> None:
+    """A session that is not kept is like one that is too old: nobody waits to hear it."""

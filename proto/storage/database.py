@@ -9,7 +9,7 @@ import fcntl
 import os
 import shlex
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +19,8 @@ from proto.errors import StartError
 
 Migrations: TypeAlias = Sequence[Sequence[str]]
 """The statements that bring version n of the schema (PRAGMA user_version) to n + 1."""
+Functions: TypeAlias = Mapping[str, Callable[[str], str]]
+"""What the statements may call."""
 
 
 def inspect(path: Path, migrations: Migrations) -> None:
@@ -78,7 +80,7 @@ def _made(path: Path) -> int:
     return descriptor
 
 
-def prepare(path: Path, migrations: Migrations) -> None:
+def prepare(path: Path, migrations: Migrations, functions: Functions | None = None) -> None:
     """Make the file, and bring it to the newest schema.  Raises StartError."""
     try:
         if not path.exists():
@@ -93,6 +95,8 @@ def prepare(path: Path, migrations: Migrations) -> None:
             mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             if mode != "wal":
                 raise StartError(f"{path}: this file system has no shared memory; use a local disk")
+            for name, function in (functions or {}).items():
+                database.create_function(name, 1, function, deterministic=True)
             for number in range(version, len(migrations)):
                 database.execute("BEGIN IMMEDIATE")
                 for statement in migrations[number]:
@@ -106,9 +110,11 @@ def prepare(path: Path, migrations: Migrations) -> None:
 
 
 def connect(path: Path, patience: float) -> sqlite3.Connection:
-    """Open the file, which must be there; the connection belongs to the thread that asks."""
+    """Open the file, which must be there; the connection is for one thread at a time."""
     uri = f"file:{quote(os.fsencode(path))}?mode=rw"
-    database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=patience)
+    database = sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=patience, check_same_thread=False
+    )
     try:
         database.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error:

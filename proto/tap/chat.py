@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 
-from proto.chat.events import Spoken
+from proto.chat.events import Stored
+from proto.chat.factory import ChatFactory
 from proto.chat.figures import timed
 from proto.chat.history import KEPT, CopiedHistory, History, MemoryHistory
 from proto.chat.house import LAST_LINES, House
 from proto.chat.lines import LONGEST
-from proto.chat.protocol import ChatFactory
 from proto.chat.text import clean
-from proto.chat.wire import shown
+from proto.chat.wire import spoken
 from proto.config import TEXT, Unfit, flag, number, parsed, seconds, setting, size, whole
 from proto.errors import StartError
-from proto.storage import chatlog
-from proto.storage.chatlog import SqliteHistory
+from proto.storage.chatlog import DurableHistory
+from proto.storage.opening import check as check_state
+from proto.storage.opening import open_history
+from proto.storage.pruning import Keep
 from proto.tap.launch import launch
 from proto.tap.options import ENDPOINT, ListenSettings, ProcessSettings, SettingsOptions, one_line
 from proto.tap.process import Process
 from proto.tap.service import DoorService, open_doors
+from proto.web.handshake import parse_origin
+from proto.webchat.doors import WebChat
 
 ALONE = "there is no log receiver in this process; run both as twistd -n proto"
 MEMORY: Final = "memory"
 """What `--state` says when nothing is to be kept; a folder of that name is ./memory."""
+STATE: Final = "chat-state"
+CHECKPOINT_SECONDS: Final = 5.0
+"""How often it is written down how far each person has read."""
 
 
 def _state(text: str) -> str:
     if not text or "\0" in text:
         raise Unfit
+    return text
+
+
+def parse_origin_text(text: str) -> str:
+    """An origin as it was given.  Raises ValueError for what is none."""
+    parse_origin(text.lower())
     return text
 
 
@@ -54,9 +66,21 @@ class ChatSettings(ListenSettings):
     motd: str = setting(TEXT, "", "lines that everybody reads after the welcome", reloads=True)
     hide_addresses: bool = flag("call newcomers guest-7 instead of by their address", reloads=True)
     state: str = setting(
-        parsed("a folder, or memory", _state),
-        MEMORY,
-        "a folder in which everything said is kept (SQLite), or memory",
+        parsed("a folder, a postgresql:// URL, or memory", _state),
+        STATE,
+        "where what is said is kept: a folder (SQLite), a postgresql:// URL, or memory",
+    )
+    keep_lines: int = setting(whole(), 100_000, "lines that each room keeps; 0 is all of them")
+    keep_days: float = setting(number(), 0.0, "days that a line is kept; 0 is for ever")
+    keep_rooms: int = setting(
+        whole(), 10_000, "rooms that are kept; of more, the quietest go; 0 is all of them"
+    )
+    origin: tuple[str, ...] = setting(
+        parsed('an origin such as "https://example.org"', parse_origin_text),
+        [],
+        "whose web pages may come in besides those of our own web server; "
+        "may be given more than once",
+        many=True,
     )
     last_lines: int = setting(
         whole(0, KEPT), LAST_LINES, "lines of the room that a newcomer is shown"
@@ -95,50 +119,65 @@ def build(settings: ChatSettings, process: Process) -> DoorService:
     """The service, its ports bound.  Raises StartError."""
     clock = process.reactor
     check(settings)
-    kept, start, close = keep(settings, clock)
-    history = timed(kept, clock.seconds, process.metrics)
+    kept = MemoryHistory(clock.seconds) if settings.state == MEMORY else keep(settings, clock)
+    history: History = timed(kept, clock.seconds, process.metrics)
     if settings.copy_to_logfile:
-        history = CopiedHistory(history, lambda room, event: copy(process, room, event))
-    house = House(history, last_lines=settings.last_lines)
+        history = CopiedHistory(history, lambda room, line: copy(process, room, line))
+    house = House(history, clock.seconds, last_lines=settings.last_lines)
     factory = ChatFactory(house, clock, metrics=process.metrics)
     apply(factory, settings)
     keeper = process.doorkeeper("chat", factory, settings.limits())
     try:
         opened = open_doors(keeper, settings, clock)
     except StartError:
-        if isinstance(kept, SqliteHistory):
+        if isinstance(kept, DurableHistory):
             kept.close()
         raise
+    on_the_web = WebChat(factory, keeper.admissions, process.metrics, settings.origin)
+    process.mounts.append(on_the_web.mount)
+    checkpoints = LoopingCall(house.sessions.checkpoint)
+    checkpoints.clock = clock
+
+    def reload(changed: ChatSettings) -> None:
+        apply(factory, changed)
+        on_the_web.reload()
+
+    def start() -> None:
+        if isinstance(kept, DurableHistory):
+            kept.start()
+            checkpoints.start(CHECKPOINT_SECONDS, now=False)
+
+    def close() -> Deferred[None] | None:
+        if not isinstance(kept, DurableHistory):
+            return None
+        if checkpoints.running:
+            checkpoints.stop()
+        house.sessions.checkpoint()
+        return deferToThreadPool(clock, clock.getThreadPool(), kept.close)
+
     return DoorService(
         keeper,
         opened,
         clock,
         process.settings.grace,
         settings,
-        apply=lambda changed: apply(factory, changed),
+        apply=reload,
         start=start,
         close=close,
     )
 
 
-def keep(
-    settings: ChatSettings, reactor: Any
-) -> tuple[History, Callable[[], None], Callable[[], Deferred[None] | None]]:
-    """Where lines are kept, what starts that, and what ends it.  Raises StartError."""
-    if settings.state == MEMORY:
-        return MemoryHistory(), lambda: None, lambda: None
-    history = SqliteHistory(Path(settings.state), reactor.callFromThread)
-
-    def close() -> Deferred[None]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), history.close)
-
-    return history, history.start, close
+def keep(settings: ChatSettings, reactor: Any) -> DurableHistory:
+    """Where lines are kept that outlive the process.  Raises StartError."""
+    much = Keep(settings.keep_lines, settings.keep_days, settings.keep_rooms)
+    return open_history(settings.state, reactor.callFromThread, keep=much)
 
 
-def copy(process: Process, room: str, event: Spoken) -> None:
+def copy(process: Process, room: str, line: Stored) -> None:
     """Append what was said to the log receiver's file: `[lobby] bob says hello`."""
     if process.note is not None:
-        process.note(f"[{room}] {shown(event)}".encode())
+        for each in spoken(line.event).split("\n"):
+            process.note(f"[{room}] {each}".encode())
 
 
 def apply(factory: ChatFactory, settings: ChatSettings) -> None:
@@ -161,7 +200,7 @@ def check(settings: ChatSettings) -> None:
             "lower it"
         )
     if settings.state != MEMORY:
-        chatlog.check(Path(settings.state))
+        check_state(settings.state, connect=False)  # a reload must not wait
 
 
 def makeService(options: Options) -> Process:

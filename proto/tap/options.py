@@ -65,6 +65,8 @@ def check_twistd(options: usage.Options) -> None:
     pidfile = twistd.get("pidfile")
     if pidfile:
         _check_writable("--pidfile", Path(twistd.get("rundir") or ".") / pidfile, ", or none")
+    if twistd.get("syslog") or twistd.get("logger"):
+        return  # twistd then opens no file for its log, even if one is named
     logfile = twistd.get("logfile") or ("-" if twistd.get("nodaemon", True) else "twistd.log")
     if logfile != "-":
         _check_writable("--logfile", Path(logfile))

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import FileLogObserver, ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.usage import Options
+from twisted.web.resource import Resource
 
 from proto.doorkeeper import Doorkeeper, Guarded
 from proto.errors import StartError
@@ -24,6 +25,7 @@ from proto.logs import LogFile, format_json
 from proto.metrics import Metrics
 from proto.tap.options import ProcessSettings, one_line
 from proto.tap.service import DoorService
+from proto.web.handlers import Handlers
 
 LAG_EVERY: Final = 0.25
 """Seconds between two looks at how late the reactor is."""
@@ -42,6 +44,8 @@ class Process(MultiService):
         self.metrics = Metrics()
         self.note: Callable[[bytes], None] | None = None
         """Appends a line to the log receiver's file, where the process has one."""
+        self.mounts: list[Callable[[Resource, Handlers], None]] = []
+        """What other services show on the web: each puts something into a tree."""
         self.reload: Callable[[], None] = lambda: None
         self._options = options
         self._log_file: LogFile | None = None

@@ -225,9 +225,11 @@ def open_doors(
     reactor: Any,
     alpn: tuple[bytes, ...] = (),
     datagrams: Callable[[], DatagramProtocol] | None = None,
+    dismiss: Callable[[Any], bool] = lambda protocol: False,
 ) -> Opened:
     """Bind every port of a service, and for `datagrams` the same UDP ports.
 
+    `dismiss` is as in `Door`.
     Raises StartError, with nothing left bound.
     """
     opened = Opened()
@@ -240,7 +242,9 @@ def open_doors(
                 if text not in certificates:
                     certificates[text] = Certificates(text, reactor.seconds, alpn)
                 creator = certificates[text]
-            door = Door(keeper, tls=creator, trusted_proxies=settings.proxy_protocol)
+            door = Door(
+                keeper, tls=creator, trusted_proxies=settings.proxy_protocol, dismiss=dismiss
+            )
             opened.doors.append(BoundDoor(endpoint, door, _way(endpoint, reactor)))
             if datagrams is not None and endpoint.kind == "tcp":
                 way = endpoints.bind_udp(endpoint)

@@ -16,6 +16,7 @@ from proto.tap.options import ENDPOINT, ListenSettings, ProcessSettings, Setting
 from proto.tap.process import Process
 from proto.tap.service import DoorService, open_doors
 from proto.web.accesslog import AccessLog
+from proto.web.channel import WebConnection
 from proto.web.mime import DEFAULT_TYPE
 from proto.web.roots import resource_from_class, resource_from_script
 from proto.web.site import IDLE_SECONDS, MAX_BODY, ProtoSite
@@ -156,7 +157,7 @@ def build(settings: WebSettings, process: Process) -> DoorService:
             "web serves no files, as no --path was given: only /hello/<name>, /health and /metrics"
         )
     keeper = process.doorkeeper("web", site, settings.limits())
-    opened = open_doors(keeper, settings, process.reactor, alpn=ALPN)
+    opened = open_doors(keeper, settings, process.reactor, alpn=ALPN, dismiss=WebConnection.dismiss)
     return DoorService(
         keeper, opened, process.reactor, process.settings.grace, settings, reopen=access_log.reopen
     )
@@ -193,7 +194,8 @@ def _root(settings: WebSettings, process: Process, visits: Visits | None) -> IRe
     if settings.resource_script:
         return resource_from_script(settings.resource_script)
     apart = bool(process.settings.metrics_port)
-    tree: IResource = build_tree(
+    handlers = standard_handlers()
+    tree = build_tree(
         settings.path.absolute() if settings.path else None,
         process.reactor,
         index=settings.index,
@@ -204,10 +206,12 @@ def _root(settings: WebSettings, process: Process, visits: Visits | None) -> IRe
         follow_symlinks=settings.follow_symlinks,
         listing=not settings.no_listing,
         visits=visits,
-        handlers=standard_handlers(),
+        handlers=handlers,
         metrics=None if apart else process.metrics,
         ready=None if apart else process.ready,
     )
+    for mount in process.mounts:
+        mount(tree, handlers)
     return tree
 
 

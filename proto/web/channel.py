@@ -6,10 +6,11 @@ bytes.  For now it is twisted.web's own, with what a peer must not be able to do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet.interfaces import ITransport
 from twisted.python.failure import Failure
+from twisted.web._http2 import H2Connection
 from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
 
 if TYPE_CHECKING:
@@ -19,13 +20,30 @@ if TYPE_CHECKING:
 MAX_LENGTH_DIGITS: Final = 19
 
 
+class Successor(Protocol):
+    """What takes a connection over from HTTP/1.1 after a 101 answer."""
+
+    def makeConnection(self, transport: Any, /) -> None: ...
+
+    def dataReceived(self, data: bytes, /) -> None: ...
+
+    def connectionLost(self, reason: Failure, /) -> None: ...
+
+    def dismiss(self) -> None:
+        """End the connection politely, and soon."""
+        ...
+
+
 class Channel(HTTPChannel):
     """twisted.web's HTTP/1.1 channel, deaf once it has hung up.
 
     Stock goes on parsing what a transport still delivers, and can then raise, or answer twice.
     """
 
+    connection: WebConnection | None = None
+    _networkProducer: Any  # the transport
     _has_hung_up = False
+    _successor: Successor | None = None
 
     # The transport and LineReceiver call these.
     def dataReceived(self, data: bytes) -> None:
@@ -35,6 +53,12 @@ class Channel(HTTPChannel):
     def lineReceived(self, line: bytes) -> None:
         if not self._has_hung_up:
             super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if self._successor is not None:  # what was read together with the head of its request
+            self._successor.dataReceived(data)
+        else:
+            super().rawDataReceived(data)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self._respondToBadRequestAndDisconnect()
@@ -52,17 +76,34 @@ class Channel(HTTPChannel):
             self._has_hung_up = True
             super().loseConnection()
 
+    # The request calls this.
+    def hand_over(self, successor: Successor) -> None:
+        """Leave the connection to another protocol, with what came behind the request."""
+        assert self.connection is not None
+        self.setTimeout(None)
+        self._networkProducer.unregisterProducer()
+        self._networkProducer.resumeProducing()  # a long wait for the answer may have paused it
+        self.requests.clear()
+        early, self._dataBuffer = b"".join(self._dataBuffer), []
+        self._successor = successor
+        self.connection.hand_over(successor)
+        if early:
+            successor.dataReceived(early)
+
 
 class WebConnection(_GenericHTTPChannelProtocol):
     """One connection; it switches to HTTP/2 by itself, and can be asked to end politely."""
 
     site: ProtoSite
-    _channel: Any  # HTTPChannel or H2Connection
+    _site: Any  # the same, whoever speaks
+    _channel: Any  # Channel, H2Connection or a Successor
 
     @classmethod
     def speak(cls) -> WebConnection:
         """A connection that begins with HTTP/1.1."""
-        return cls(Channel())
+        channel = Channel()
+        channel.connection = connection = cls(channel)
+        return connection
 
     # Twisted calls these.
     def makeConnection(self, transport: ITransport) -> None:
@@ -71,8 +112,18 @@ class WebConnection(_GenericHTTPChannelProtocol):
         self._channel.makeConnection(transport)
 
     def connectionLost(self, reason: Failure) -> None:
-        self.site.connections.discard(self)
-        self._channel.connectionLost(reason)
+        self._site.connections.discard(self)
+        channel = self._channel
+        if isinstance(channel, Channel):
+            channel.connection = None  # or the two would wait for the cycle collector
+        channel.connectionLost(reason)
+
+    # The channel calls this.
+    def hand_over(self, successor: Successor) -> None:
+        """From now on the bytes go to `successor`."""
+        channel, self._channel = self._channel, successor
+        channel.connection = None
+        successor.makeConnection(channel.transport)
 
     # The site calls this.
     def dismiss(self) -> bool:
@@ -89,11 +140,14 @@ class WebConnection(_GenericHTTPChannelProtocol):
                 channel.persistent = False
             else:
                 channel.loseConnection()
+        elif not isinstance(channel, H2Connection):
+            channel.dismiss()
         elif channel.streams:
             return False
         else:
+            transport: Any = channel.transport
             channel.conn.close_connection()  # GOAWAY
-            channel.transport.write(channel.conn.data_to_send())
-            channel.transport.loseConnection()
+            transport.write(channel.conn.data_to_send())
+            transport.loseConnection()
         self._dismissed = True
         return True

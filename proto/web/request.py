@@ -23,10 +23,11 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 
 from proto.web.pages import error_page
-from proto.web.response import HTTPError, Response, allowed_methods, refusal_of
+from proto.web.response import Headers, HTTPError, Response, allowed_methods, refusal_of
 from proto.web.target import BadTarget, Target, parse_target
 
 if TYPE_CHECKING:
+    from proto.web.channel import Successor
     from proto.web.handlers import Handlers
     from proto.web.site import ProtoSite
 
@@ -144,6 +145,33 @@ class WebRequest(server.Request):
         else:  # only this stream of HTTP/2, which nobody tells us about
             self.channel.abortConnection()
             self.connectionLost(Failure(ConnectionAborted()))
+
+    def cut_off(self) -> None:
+        """Hang up at once, without what is written and not sent."""
+        if isinstance(self.channel, HTTPChannel):
+            transport: Any = self.channel.transport
+            transport.abortConnection()
+        else:
+            self.break_off()
+
+    def hand_over(self, fields: Headers, successor: Successor) -> None:
+        """Answer 101 and leave the connection of HTTP/1.1 to another protocol."""
+        self.setResponseCode(101)
+        self.responseHeaders.removeHeader(b"Content-Type")  # Twisted has set one
+        for name, value in fields:
+            self.responseHeaders.setRawHeaders(name, [value])
+        for cookie in self.cookies:
+            self.responseHeaders.addRawHeader(b"Set-Cookie", cookie)
+        channel, self.channel = self.channel, None
+        self.startedWriting = 1
+        channel.writeHeaders(b"HTTP/1.1", b"101", b"Switching Protocols", self.responseHeaders)
+        self.finished = 1
+        self.owner.log(self)
+        self.content.close()
+        waiting, self.notifications = self.notifications, []
+        for deferred in waiting:
+            deferred.callback(None)
+        channel.hand_over(successor)
 
     # Twisted calls these.
     def gotLength(self, length: int | None) -> None:

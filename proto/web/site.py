@@ -6,7 +6,7 @@ It owns what the requests share: the tree, the access log, the counters, the clo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.web.http_headers import Headers
@@ -29,6 +29,12 @@ IDLE_SECONDS: Final = 60.0
 RETRY_AFTER_SECONDS: Final = 10
 # How often a stopping site looks whether the streams of an HTTP/2 connection are done.
 SWEEP_SECONDS: Final = 0.1
+
+
+class Endless(Protocol):
+    """An answer that goes on until somebody ends it."""
+
+    def end(self) -> None: ...
 
 
 class ProtoSite(Site):
@@ -61,6 +67,7 @@ class ProtoSite(Site):
         self.displayTracebacks = display_tracebacks
         self.leaving = False
         self.connections: set[WebConnection] = set()
+        self.endless: set[Endless] = set()
         self._access_log = access_log
         self._visits = visits
         self._sweeping: IDelayedCall | None = None
@@ -91,8 +98,13 @@ class ProtoSite(Site):
         return head.encode("ascii") + body
 
     def farewell(self) -> None:
-        """Close the connections that are idle now, and the others after their answers."""
+        """Close the connections that are idle now, and the others after their answers.
+
+        Answers that have no end of their own end here.
+        """
         self.leaving = True
+        for answer in list(self.endless):
+            answer.end()
         staying = [connection for connection in self.connections if not connection.dismiss()]
         if staying:
             self._sweeping = self.clock.callLater(SWEEP_SECONDS, self.farewell)

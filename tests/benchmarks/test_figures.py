@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.figures import Sample, is_noisy, percentile, ratio, summary
+from benchmarks.figures import Sample, Summary, is_noisy, percentile, ratio, summary
 
 
 def rounds(*rates: float) -> list[Sample]:
@@ -10,8 +10,8 @@ def rounds(*rates: float) -> list[Sample]:
 
 
 def test_a_sample_tells_rate_cost_and_how_busy_the_server_was() -> None:
-    sample = Sample(amount=1000, seconds=2, worked=1, memory=0)
-    assert (sample.rate, sample.cost, sample.busy) == (500, 0.001, 0.5)
+    sample = Sample(amount=1000, seconds=2, worked=1, memory=0, loaded=1.5)
+    assert (sample.rate, sample.cost, sample.busy, sample.load) == (500, 0.001, 0.5, 0.75)
 
 
 def test_nothing_done_costs_nothing() -> None:
@@ -67,6 +67,16 @@ def test_there_is_no_ratio_if_either_is_noisy(quiet_first: bool) -> None:
     pair = [summary(rounds(100, 100, 100)), summary(rounds(10, 100, 1000))]
     ours, theirs = pair if quiet_first else pair[::-1]
     assert ratio(ours, theirs) is None
+
+
+def test_where_waiting_is_the_figure_it_is_shown_in_milliseconds_and_less_is_better() -> None:
+    def waiting(*seconds: float) -> Summary:
+        samples = [Sample(1, seconds=1, worked=0, memory=0, p99=p99) for p99 in seconds]
+        return summary(samples, waits=True)
+
+    ours, theirs = waiting(0.004, 0.0045, 0.005), waiting(0.002, 0.00225, 0.002)
+    assert (ours.median, ours.least, ours.most) == (4.5, 4, 5)
+    assert ratio(ours, theirs) == theirs.median / ours.median
 
 
 def test_there_is_no_ratio_to_nothing() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks.cases import BENCHMARKS, Scale
+from benchmarks import disk
+from benchmarks.cases import BENCHMARKS, STRONGEST, Scale
 from benchmarks.contest import Case, Contestant, run
 from benchmarks.figures import Sample, Summary
 from benchmarks.load import Load, Target
@@ -26,8 +29,10 @@ TINY = Scale(
     seconds=0.05,
     echo_connections=(2,),
     readers=(3,),
-    readers_beside_frozen=3,
-    lines_beside_frozen=200,
+    beside_frozen=((3, 200),),
+    light_people=4,
+    light_pause=0.01,
+    light_stretch=1.0,
     senders=2,
     log_connections=(2,),
     log_lines=2000,
@@ -37,7 +42,15 @@ TINY = Scale(
 )
 PEERS = {
     "echo": ["proto", "Twisted tutorial", "asyncio Protocol", "asyncio streams", "sink"],
-    "chat": ["proto", "Twisted tutorial", "asyncio streams", "sink"],
+    "chat": [
+        "proto, on disk",
+        "proto, memory",
+        "Twisted tutorial",
+        "Twisted tutorial, TCP_NODELAY",
+        "asyncio streams",
+        *(["Go", "Go, each line by itself"] if shutil.which("go") else []),
+        "sink",
+    ],
     "logfile": ["proto", "Twisted tutorial", "asyncio streams", "sink"],
     "static": ["proto", "twisted-web", "http.server", "sink"],
 }
@@ -47,13 +60,40 @@ PEERS = {
 def test_numbers_come_out_for_every_contestant(name: str) -> None:
     for case in BENCHMARKS[name](TINY):
         results = run(case, TINY.rounds, TINY.seconds, Cores())
-        expected = PEERS[name][:2] if "read nothing" in case.title else PEERS[name]
+        expected = PEERS[name]
+        if "read nothing" in case.title:
+            expected = [each for each in expected if each not in ("asyncio streams", "sink")]
         assert list(results) == expected
         for result in results.values():
             assert isinstance(result, Summary), result
             assert result.median > 0
             assert result.memory > 0
-            assert (result.p50 is not None) is case.unit.startswith(("mess", "deli", "req"))
+            assert (result.p50 is not None) is (
+                name in ("chat", "static") or case.unit.startswith("messages")
+            )
+
+
+def test_with_little_time_only_the_strongest_chats_are_measured_and_it_is_said() -> None:
+    for case in BENCHMARKS["chat"](replace(TINY, every_chat=False)):
+        names = [contestant.name for contestant in case.contestants]
+        assert names == [name for name in STRONGEST if name in names]
+        assert names[0] == "proto, on disk"
+        assert "the weaker chats left out: there is little time" in case.remarks
+
+
+def test_a_chat_table_tells_where_the_lines_were_kept() -> None:
+    for case in BENCHMARKS["chat"](TINY):
+        assert case.remarks[0] == f"on disk: {disk.described()}"
+
+
+def test_where_waiting_is_the_figure_it_is_what_the_table_shows() -> None:
+    def load(target: Target, seconds: float) -> Sample:
+        return Sample(amount=100, seconds=1, worked=0, memory=1, p50=0.002, p99=0.007)
+
+    case = Case("a case", "milliseconds", [echo_with(load)], waits=True)
+    (result,) = run(case, 2, 0.01, Cores()).values()
+    assert isinstance(result, Summary)
+    assert (result.median, result.waits) == (7, True)
 
 
 def echo_with(load: Load) -> Contestant:

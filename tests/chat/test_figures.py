@@ -2,19 +2,18 @@ from __future__ import annotations
 
 from proto.chat.events import Said
 from proto.chat.figures import Figures, timed
-from proto.chat.history import MemoryHistory
-from proto.chat.house import House
 from proto.metrics import Metrics
-from tests.chat.doubles import present
+from tests.chat.doubles import LateHistory, house_of, present
 
 
 def test_people_rooms_and_queues_are_read_when_asked() -> None:
-    metrics, house = Metrics(), House(MemoryHistory())
+    metrics, house = Metrics(), house_of()
     figures = Figures(metrics, house, lambda: 77)
     alice = present(house, "alice")
     present(house, "bob")
     house.move(alice, "den")
-    figures.deliveries.value += 3
+    figures.delivered(2)
+    figures.delivered(1)
     figures.drops("stuck").value += 1
     text = metrics.render().decode()
     assert "\nproto_chat_people 2.0\n" in text
@@ -26,8 +25,10 @@ def test_people_rooms_and_queues_are_read_when_asked() -> None:
 
 def test_the_time_to_store_a_line_is_a_histogram() -> None:
     metrics = Metrics()
-    history = timed(MemoryHistory(), iter([1.0, 1.2]).__next__, metrics)
+    late = LateHistory()
+    history = timed(late, iter([1.0, 1.2]).__next__, metrics)
     history.append("lobby", Said("bob", "hi"), lambda line: None, lambda reason: None)
+    late.answer()
     text = metrics.render().decode()
     assert 'proto_chat_store_seconds_bucket{le="0.1"} 0.0' in text
     assert 'proto_chat_store_seconds_bucket{le="0.25"} 1.0' in text

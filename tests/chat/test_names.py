@@ -17,6 +17,7 @@ from proto.chat.names import (
     NameTooLong,
     NameUnchanged,
     fold,
+    is_given,
     valid_identifier,
     valid_name,
 )
@@ -161,3 +162,55 @@ def test_a_newcomer_is_called_by_the_address_unless_it_is_shared_or_hidden() -> 
 def test_nobody_bears_a_name_that_cannot_be(absurd: str) -> None:
     names: Names[int] = Names()
     assert names.holder(absurd) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("guest-1", True),
+        ("192.0.2.1", True),
+        ("2001:db8::1", True),
+        ("192.0.2.1:4242", True),
+        ("guest", False),
+        ("bob", False),
+        ("1984", False),
+    ],
+)
+def test_a_name_that_the_server_gave_is_known(name: str, given: bool) -> None:
+    assert is_given(name) is given
+
+
+def test_whatever_the_server_gives_is_known_as_given_and_nobody_can_choose_it() -> None:
+    names: Names[int] = Names()
+    for holder, address in enumerate(["192.0.2.1", "192.0.2.1", None, "2001:db8::1"]):
+        name = names.assign(address, holder)
+        assert is_given(name)
+        with pytest.raises(NameRefused):
+            valid_name(name)
+
+
+def test_a_name_is_free_unless_somebody_else_bears_it_or_one_that_looks_like_it() -> None:
+    names: Names[str] = Names()
+    names.change(names.assign(None, "first"), "paypal", "first")
+    names.check_free("bob")
+    with pytest.raises(NameTaken, match="PAYPAL is taken"):
+        names.check_free("PAYPAL")
+    with pytest.raises(NameLooksLike, match="paypaI looks like a name that is taken"):
+        names.check_free("paypaI")
+    names.check_free("PAYPAL", "first")
+    names.check_free("paypaI", "first")
+    with pytest.raises(NameTaken):
+        names.check_free("paypal", "second")
+    names.release("paypal")
+    names.check_free("paypaI")
+
+
+def test_everyone_who_has_a_name_is_listed_once() -> None:
+    names: Names[str] = Names()
+    assert names.holders() == []
+    first = names.assign(None, "first")
+    names.assign("192.0.2.1", "second")
+    names.change(first, "bob", "first")
+    assert sorted(names.holders()) == ["first", "second"]
+    names.release("bob")
+    assert names.holders() == ["second"]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.internet.task import Clock
 
 from proto.chat.outgoing import SLICE, Budget, Outgoing
@@ -196,3 +199,133 @@ def test_what_is_sent_to_a_lost_connection_is_forgotten() -> None:
 def test_marks_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="soft mark 2 "):
         Budget(2, 1)
+
+
+# Which line the client has been sent for certain.
+
+
+def test_what_others_are_sent_too_is_handed_over_at_once_as_it_is() -> None:
+    side = Side()
+    data = b"shared"
+    side.out.take(data, 3)
+    assert (side.wire.value(), side.out.seen, side.out.waiting) == (data, 3, 0)
+    assert (side.awake, side.sent.value) == ([], 6)
+
+
+def test_what_is_taken_keeps_its_place_after_what_was_sent() -> None:
+    side = Side()
+    side.out.send(b"a")
+    side.out.take(b"b", 1)
+    side.out.send(b"c")
+    assert (side.wire.value(), side.out.seen) == (b"", 0)
+    side.turn()
+    assert (side.wire.value(), side.out.seen) == (b"abc", 1)
+
+
+def test_a_line_counts_as_seen_when_the_transport_has_taken_all_of_it() -> None:
+    side = Side()
+    side.out.take(b"a", 1)
+    side.out.take(b"x" * (SLICE + 1), 2)
+    assert side.out.seen == 1
+    side.out.take(b"b", 3)
+    assert side.out.seen == 1
+    side.wire.drain()
+    assert side.out.seen == 3
+
+
+def test_who_is_dropped_as_stuck_has_seen_what_was_taken_before() -> None:
+    side = Side()
+    side.out.take(b"a", 1)
+    side.out.take(b"x" * (SLICE + 1), 2)
+    side.out.take(b"b", 3)
+    side.clock.advance(31)
+    side.out.take(b"c", 4)
+    side.out.send(b"d")
+    side.turn()
+    assert (side.aborted, side.owner.told[0], side.out.seen) == (True, "stuck", 1)
+
+
+def test_who_takes_too_much_is_dropped_and_has_not_seen_it() -> None:
+    side = Side()
+    side.choke()
+    for n in range(20):
+        side.out.take(b"y" * 65536, n + 1)
+    assert side.aborted
+    assert [word for word in side.owner.told if word != "flushed"] == ["crowded", "too slow"]
+    assert (side.out.seen, side.out.waiting) == (0, 0)
+
+
+def test_in_another_room_one_has_seen_what_one_was_shown_of_it() -> None:
+    side = Side()
+    side.out.take(b"old room", 900)
+    side.out.begin(4, 7)
+    side.out.send(b"the last lines")
+    assert side.out.seen == 4
+    side.turn()
+    assert side.out.seen == 7
+    side.out.take(b"live", 8)
+    assert side.out.seen == 8
+
+
+def test_news_without_a_number_do_not_take_back_what_was_seen() -> None:
+    side = Side()
+    side.out.begin(4, 7)
+    side.out.send(b"the last lines")
+    side.turn()
+    side.out.take(b"bob has joined", 0)  # nothing was said since their audience began
+    assert side.out.seen == 7
+    side.out.send(b"answer")
+    side.out.take(b"bob has left", 0)
+    side.turn()
+    assert side.out.seen == 7
+
+
+class Sizes(RuleBasedStateMachine):
+    """However much is sent and drained, no line counts as seen before it was taken whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.side = Side()
+        self.ends: dict[int, int] = {0: 0}
+        self.sent = 0
+        self.newest = 0
+        self.handed = 0
+        self.drained = 0
+
+    @rule(size=st.sampled_from([1, 9, 30_000, SLICE + 1]), lines=st.integers(0, 2))
+    def take(self, size: int, lines: int) -> None:
+        self.sent += size
+        self.newest += lines
+        if lines:
+            self.ends[self.newest] = self.sent
+        self.side.out.take(b"x" * size, self.newest)
+
+    @rule(size=st.sampled_from([1, 9, 30_000]))
+    def send(self, size: int) -> None:
+        self.sent += size
+        self.side.out.send(b"y" * size)
+
+    @rule()
+    def turn(self) -> None:
+        self.side.turn()
+
+    @rule()
+    def drain(self) -> None:
+        self.drained += len(self.side.wire.drain())
+
+    @invariant()
+    def nothing_is_seen_too_early(self) -> None:
+        handed = self.drained + len(self.side.wire.value())
+        assert self.side.out.seen in self.ends
+        assert self.ends[self.side.out.seen] <= handed
+
+    def teardown(self) -> None:
+        if not self.side.aborted:
+            for _ in range(self.sent // SLICE + 2):
+                self.turn()
+                self.drain()
+            assert (self.drained, self.side.out.seen) == (self.sent, self.newest)
+
+
+TestSizes = Sizes.TestCase
+TestSizes.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
+from proto.chat.factory import ChatFactory
 from proto.chat.history import MemoryHistory
 from proto.chat.house import House
-from proto.chat.protocol import ChatFactory
 from proto.config import settings_of
 from proto.endpoints import parse
 from proto.errors import StartError
@@ -24,15 +24,18 @@ def test_without_options_it_has_the_limits_that_the_readme_tells() -> None:
     assert [str(port) for port in given.port] == ["tcp 0.0.0.0:12345"]
     assert (given.max_per_address, given.max_per_minute) == (32, 20)
     assert (given.flood_lines, given.flood_rate) == (10, 5.0)
+    assert (given.state, given.keep_lines, given.keep_days) == ("chat-state", 100_000, 0.0)
     assert (given.hold_input, given.send_queue, given.stuck_after) == (65536, 1 << 20, 30.0)
 
 
 def test_what_can_change_while_it_runs_changes_for_newcomers() -> None:
-    factory = ChatFactory(House(MemoryHistory()), Clock(), greet_after=0)
+    clock = Clock()
+    house = House(MemoryHistory(clock.seconds), clock.seconds)
+    factory = ChatFactory(house, clock, greet_after=0)
     apply(factory, ChatSettings(motd="one\ntwo", hide_addresses=True, max_line=20))
     person, wire = connect(factory)
     person.dataReceived(b"x" * 21 + b"\r\n")
-    factory.clock.advance(0)  # type: ignore[attr-defined]
+    clock.advance(0)
     said = wire.value()
     assert b"\r\none\r\ntwo\r\nYou are guest-1, in lobby." in said
     assert said.endswith(b"! That line is too long; 20 bytes is the most.\r\n")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -19,7 +21,15 @@ from proto.endpoints import parse
 from proto.errors import StartError
 from proto.limits import Limits
 from proto.tap import chat, echo, logfile, suite, web
-from proto.tap.options import ListenSettings, ProcessSettings, SettingsOptions, one_line
+from proto.tap.options import (
+    ListenSettings,
+    ProcessSettings,
+    SettingsOptions,
+    check_twistd,
+    one_line,
+)
+from tests.system.haproxy import free_port
+from tests.system.programs import TWISTD, Program, dial, program, run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -235,3 +245,78 @@ def test_settings_say_what_can_change_while_running() -> None:
         "idle",
     }
     assert reloading(ProcessSettings) == {"grace"}
+
+
+# --- the files that twistd itself writes -----------------------------------------------------
+
+
+def below(**twistd: object) -> Options:
+    """The options of a shop below those of twistd."""
+    options = Options()
+    cast(Any, options).parent = twistd
+    return options
+
+
+@pytest.mark.parametrize("daemon", [True, False])
+def test_a_log_file_that_cannot_be_written_is_refused(tmp_path: Path, daemon: bool) -> None:
+    path = tmp_path / "none" / "x.log"
+    with pytest.raises(StartError, match=f"^--logfile {path}: no such folder; create it: "):
+        check_twistd(below(logfile=str(path), nodaemon=int(not daemon), syslog=0))
+    with pytest.raises(StartError, match=f"^--logfile {tmp_path}: cannot be written; "):
+        check_twistd(below(logfile=str(tmp_path), nodaemon=int(not daemon), logger=None))
+
+
+@pytest.mark.parametrize("other", [{"syslog": 1}, {"logger": print}], ids=["syslog", "logger"])
+def test_a_log_file_that_twistd_does_not_open_is_not_looked_at(
+    tmp_path: Path, other: dict[str, object]
+) -> None:
+    check_twistd(below(logfile=str(tmp_path / "none" / "x.log"), **other))
+    check_twistd(below(logfile=str(tmp_path), nodaemon=0, **other))
+    with pytest.raises(StartError, match=r"^--pidfile .*: no such folder; create it: "):
+        check_twistd(below(pidfile=str(tmp_path / "none" / "x.pid"), **other))
+
+
+def unprivileged() -> tuple[str, ...]:
+    """What makes root heed the modes of folders as everybody does."""
+    if os.geteuid() != 0:
+        return ()
+    return (program("setpriv", "util-linux"), "--bounding-set=-all", "--inh-caps=-all")
+
+
+def test_a_daemon_in_a_folder_that_may_not_be_written_is_told_to_name_a_log_file(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "sealed"
+    folder.mkdir(mode=0o555)
+    done = run(*unprivileged(), TWISTD, "--pidfile=", "echo", "--port", "0", cwd=folder)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == (
+        b"twistd echo: --logfile twistd.log: cannot be written; name another file\n"
+    )
+
+
+@pytest.mark.parametrize("other", ["--syslog", "--logger=twisted.logger.STDLibLogObserver"])
+def test_a_daemon_that_logs_elsewhere_starts_in_a_folder_that_may_not_be_written(
+    tmp_path: Path, other: str
+) -> None:
+    folder = tmp_path / "sealed"
+    folder.mkdir(mode=0o555)
+    pidfile = tmp_path / "x.pid"
+    with free_port() as port:
+        place = f"tcp:{port}:interface=127.0.0.1"
+        done = run(
+            *(*unprivileged(), TWISTD, f"--pidfile={pidfile}", other),
+            *("echo", "--port", place, "--grace", "0"),
+            cwd=folder,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        daemon = int(pidfile.read_text())
+        with Program("tail", f"--pid={daemon}", "-f", "/dev/null", cwd=tmp_path) as waiting:
+            try:
+                with dial(port) as peer:
+                    peer.sendall(b"hello")
+                    assert peer.recv(5) == b"hello"
+            finally:
+                os.kill(daemon, signal.SIGTERM)
+            assert waiting.end() == 0
+    assert list(folder.iterdir()) == []

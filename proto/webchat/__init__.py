@@ -1,0 +1,1 @@
+"""The chat on the web: a WebSocket, an API in JSON, and a stream of events."""

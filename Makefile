@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= proto.toml
 
-.PHONY: run test check unit fuzz bench bench-quick format clean help
+.PHONY: run test check unit fuzz kill bench bench-quick bench-memory format clean help
 
 run: $(VENV)/.installed  ## serve chat, web, logfile and echo as proto.toml says
 	@$(BIN)/twistd --nodaemon --pidfile= proto --config $(CONFIG)
@@ -23,11 +23,17 @@ unit: $(VENV)/.tested  ## the tests, with branch coverage
 fuzz: $(VENV)/.tested  ## random bytes against every protocol, a minute each
 	PROTO_FUZZ_SECONDS=60 $(BIN)/python -m pytest tests/system/test_fuzz.py -s
 
+kill: $(VENV)/.tested  ## the chat is killed a hundred times under load; prints what was lost: nothing
+	PROTO_KILLS=100 $(BIN)/python -m pytest tests/system/test_durable_chat.py -s
+
 bench: $(VENV)/.tested  ## every benchmark against its peers; prints medians and ratios
 	$(BIN)/python -m benchmarks
 
 bench-quick: $(VENV)/.tested  ## the same with few rounds, in about a minute
 	$(BIN)/python -m benchmarks --quick
+
+bench-memory: $(VENV)/.tested  ## what a client of the chat costs in memory, idle and stalled
+	$(BIN)/python -m benchmarks.memory
 
 format: $(VENV)/.tested  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -1,12 +1,13 @@
 // The chat's page: which part of it hears what the server says, and what each part may ask for.
 
+import { answerItem } from "./chat/answers.js";
 import { Composer } from "./chat/composer.js";
 import { Connection } from "./chat/connection.js";
 import { linked, noteItem, noticeItem, toldItem, youToldItem } from "./chat/lines.js";
 import { Log } from "./chat/log.js";
 import { session, wishedName } from "./chat/memory.js";
 import { byId, element, nameOf, setAll } from "./chat/page.js";
-import { closePanel, isNarrow, openPanel } from "./chat/panel.js";
+import { closePanel, isNarrow, openPanel, usePanel } from "./chat/panel.js";
 import { People } from "./chat/people.js";
 import { Rooms } from "./chat/rooms.js";
 import { Search } from "./chat/search.js";
@@ -16,6 +17,7 @@ const LOOK_AROUND_MS = 2000;
 
 const address = new URL("api/v1/chat/socket", location.href);
 address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+const door = new URL("api/v1/chat/door", location.href);
 
 let nameBefore = ""; // what one was called when the connection broke
 let isNewcomer = true; // until the room is entered for the first time
@@ -24,11 +26,11 @@ let readUpTo = 0; // the newest line when the page was last looked at
 let unreadPrivate = 0;
 let asking = 0;
 
-const connection = new Connection(address, { hello, heard, changed });
+const connection = new Connection(address, door, { hello, heard, changed });
 const ask = (message) => connection.ask(message);
 const log = new Log({ ask, shown, caughtUp: () => composer.caughtUp(), changed: keep });
 const composer = new Composer({
-  send: (message, refused) => connection.send(message, refused),
+  send: (message, refused) => connection.send(message, refused, answered),
   newest: () => log.newest,
   undelivered({ text, to }) {
     const item = noticeItem(`Not sent${to === null ? "" : ` to ${to}`}: ${text}`);
@@ -53,10 +55,11 @@ function hello() {
   };
 }
 
-function say(text, refused = (reason) => composer.trouble(reason)) {
-  const isSent = connection.send({ type: "line", text }, refused);
+function say(text, refused = null) {
+  const onRefusal = refused ?? ((reason) => composer.trouble(reason));
+  const isSent = connection.send({ type: "line", text }, onRefusal);
   if (!isSent) {
-    refused("Not connected.");
+    (refused ?? ((reason) => composer.offline(reason)))("Not connected.");
   }
   return isSent;
 }
@@ -119,6 +122,8 @@ const HEARD = {
     setAll(".room-name", room);
     byId("room").textContent = room;
     showTopic(topic?.text ?? "");
+    byId("name-trouble").textContent = "";
+    composer.entered();
     log.enter(entered);
     people.entered(entered);
     rooms.entered(room);
@@ -201,7 +206,18 @@ const HEARD = {
 
 function heard(message) {
   HEARD[message.type]?.(message); // a newer server may say more; answers go to who asked
+  if ((message.id ?? null) === null) {
+    answered(message); // late; the page's own questions are always answered with their number
+  }
   showTitle();
+}
+
+// What was typed may have an answer; what the page asked by itself is no line.
+function answered(message) {
+  const item = answerItem(message);
+  if (item !== null) {
+    log.aside(item, { counts: true });
+  }
 }
 
 // Somebody new may not know where a name is chosen; on a phone it is not in sight.
@@ -223,7 +239,12 @@ function changed(state, why) {
   if (state === "offline") {
     nameBefore = people.me;
     composer.broke();
-  } else if (state === "left") {
+  } else if (state === "online") {
+    usePanel(true);
+  } else if (state !== "connecting") {
+    usePanel(false);
+  }
+  if (state === "left") {
     session.set({});
     isNewcomer = true;
   }

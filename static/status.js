@@ -11,12 +11,18 @@ function byId(id) {
   return document.getElementById(id);
 }
 
+// A long name is broken where its words end, not inside of them.
+function breakable(name) {
+  const [first, ...others] = name.split(/(?<=[_{,])/);
+  return [first, ...others.flatMap((word) => [document.createElement("wbr"), word])];
+}
+
 function row(name, value, kind) {
   const line = document.createElement("tr");
   const head = document.createElement("th");
   const cell = document.createElement("td");
   head.scope = "row";
-  head.textContent = name;
+  head.append(...breakable(name));
   cell.textContent = value;
   cell.className = kind;
   line.append(head, cell);

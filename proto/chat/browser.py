@@ -95,16 +95,16 @@ class BrowserMember:
         form: SharedForm,
         count: Callable[[int], None],
         address: str | None,
-        origin: str | None,
+        host: str | None,
         gone: Callable[[], None],
     ) -> None:
         """`form` is shared by all; `count` is told how many clients something is sent to.
 
-        `address` and `origin` are as in `Person`; `gone` is called when the connection is.
+        `address` and `host` are as in `Person`; `gone` is called when the connection is.
         """
         self.house = rules.house
         self.name = ""
-        self.person = Person(address, origin)
+        self.person = Person(address, host)
         self.room: Room | None = None
         self.audience: SharedAudience | None = None
         self.form = form
@@ -119,7 +119,7 @@ class BrowserMember:
         self._last_words = ""
         self._before_welcome: list[Event] | None = None
         self._listening = True
-        self._turns: Turns[str] = Turns(
+        self._turns: Turns[bytes] = Turns(
             rules.clock,
             rules.bucket(),
             rules.backlog_limit,
@@ -141,7 +141,7 @@ class BrowserMember:
         """A message came."""
         if self._leaving:
             return
-        self._turns.add((message,))
+        self._turns.add((message.encode("utf-8", "replace"),))
         self._speak()
 
     def binary(self, message: bytes) -> None:
@@ -266,7 +266,7 @@ class BrowserMember:
         house.admit(
             self,
             person.address,
-            origin=person.origin,
+            host=person.host,
             back=back,
             wish=hello.name,
             room=hello.room or LOBBY,
@@ -277,7 +277,7 @@ class BrowserMember:
         self._before_welcome = None
         for event in early:
             self.deliver(event)
-        self.log.info("{name} joined from {peer}", name=self.name, peer=person.origin)
+        self.log.info("{name} joined from {peer}", name=self.name, peer=person.host)
 
     # Their turn to speak.
 
@@ -300,7 +300,7 @@ class BrowserMember:
             else:
                 channel.pause_reading()
 
-    def _act(self, message: str) -> None:
+    def _act(self, message: bytes) -> None:
         try:
             self._obey(jsonwire.decode(message))
         except jsonwire.WrongShape as wrong:
@@ -308,7 +308,7 @@ class BrowserMember:
         except PeerError as refusal:
             self.deliver(Refused(str(refusal)))
         except Exception:
-            self.log.failure("a message from {peer} met a bug", peer=self.person.origin)
+            self.log.failure("a message from {peer} met a bug", peer=self.person.host)
             self._end(BUG, "something went wrong here; it has been written down")
         finally:
             self.person.mark = None

@@ -74,7 +74,13 @@ class Command:
 
 
 def obey(person: Commander, line: str) -> None:
-    """Do what a line asks for: a command, or be said to the room.  Raises a `PeerError`."""
+    """Do what a line asks for: a command, or be said to the room.  Raises a `PeerError`.
+
+    A command with spaces before it is one too, lest a token or a private line is said to everyone.
+    """
+    command = line.lstrip()
+    if command[1:].partition(" ")[0].upper() in BY_NAME and command.startswith("/"):
+        line = command
     if not line.startswith("/"):
         talk.say(person.house, person, line)
     elif line.startswith("//"):
@@ -186,12 +192,13 @@ def history(person: Commander, rest: str) -> None:
         raise Incomplete(f"Like this: {BY_NAME['HISTORY'].usage}, with numbers such as 50")
     count = int(numbers[0]) if numbers else LAST_LINES
     after = int(numbers[1]) if len(numbers) == 2 else None
-    talk.recall(person.house, person, count=count, after=after)
+    talk.recall(person.house, person, count=count, after=after, mark=person.person.mark)
 
 
 def search(person: Commander, rest: str) -> None:
     """Look for words in what was said."""
-    talk.recall(person.house, person, count=LAST_LINES, words=_needed(rest, "SEARCH"))
+    words, mark = _needed(rest, "SEARCH"), person.person.mark
+    talk.recall(person.house, person, count=LAST_LINES, words=words, mark=mark)
 
 
 def paste(person: Commander, rest: str) -> None:
@@ -287,7 +294,7 @@ def _switch(argument: str, name: str) -> bool:
 
 
 COMMANDS: Final = (
-    Command(("NAME",), "new-name", "change your name.", rename),
+    Command(("NAME", "NICK"), "new-name", "change your name.", rename),
     Command(("EXIT", "QUIT"), "", "leave the party.", leave_house),
     Command(("HELP",), "[command]", "show all commands, or one.", show_help),
     Command(("WHO",), "", "list the people in this room.", who),
@@ -297,8 +304,8 @@ COMMANDS: Final = (
     Command(("REPLY",), "text", "answer who wrote to you alone.", reply),
     Command(("PASTE",), "", "say the lines up to a lone dot as one.", paste),
     Command(("JOIN",), "room", "go to another room; it opens when you are the first.", join),
-    Command(("LEAVE",), "", "go back to the lobby.", leave_room),
-    Command(("ROOMS",), "", "list the rooms, and how many people are in each.", rooms),
+    Command(("LEAVE", "PART"), "", "go back to the lobby.", leave_room),
+    Command(("ROOMS", "LIST"), "", "list the rooms, and how many people are in each.", rooms),
     Command(
         ("TOPIC",), "[text]", "show what the room is about, or set it; - takes it away.", topic
     ),
@@ -308,8 +315,10 @@ COMMANDS: Final = (
     Command(("SEARCH",), "words", "find the lines of this room that have all the words.", search),
     Command(("AWAY",), "[note]", "tell the room that you do not read for a while.", away),
     Command(("BACK",), "", "tell the room that you read again.", back),
-    Command(("IGNORE",), "[name]", "read nothing more of somebody; list whom you ignore.", ignore),
-    Command(("UNIGNORE",), "name", "read somebody again.", unignore),
+    Command(
+        ("IGNORE",), "[name]", "hide what somebody says from now on; list whom you hide.", ignore
+    ),
+    Command(("UNIGNORE",), "name", "show again what somebody says.", unignore),
     Command(("TIME",), "on|off", "show the time before each line.", times),
     Command(("COLOR",), "on|off", "show names in colours.", colors),
     Command(

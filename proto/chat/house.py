@@ -112,18 +112,18 @@ class House:
         member: Member,
         address: str | None,
         *,
-        origin: str | None = None,
+        host: str | None = None,
         back: Return | None = None,
         wish: str | None = None,
         room: str = LOBBY,
     ) -> None:
         """Name a newcomer by their address, or as a guest, and let them into a room.
 
-        `address` is None when it is hidden, `origin` only when there is none.  Who comes `back`
+        `address` is None when it is hidden, `host` only when there is none.  Who comes `back`
         has their name, if nobody else took it, and their room, and reads what they missed; others
         may `wish` for a name.
         """
-        member.person = Person(address, origin, self.now())
+        member.person = Person(address, host, self.now())
         member.name = self._names.assign(address, member)
         member.room = None
         after = None

@@ -31,14 +31,14 @@ class _Ignored:
     """Somebody who is not read; `target` is None while they are not here."""
 
     name: str
-    origin: str | None
+    host: str | None
     digest: bytes | None
     target: Member | None = None
 
     def matches(self, name: str, person: Person) -> bool:
         if self.digest is not None and person.digest == self.digest:
             return True
-        known = self.origin is not None and person.origin == self.origin
+        known = self.host is not None and person.host == self.host
         return known and fold(name) == fold(self.name)
 
 
@@ -58,7 +58,7 @@ class Ignoring:
         entries = self._lists.get(member, [])
         if any(entry.target is other for entry in entries):
             return
-        entry = _Ignored(other.name, other.person.origin, other.person.digest)
+        entry = _Ignored(other.name, other.person.host, other.person.digest)
         self._add(member, entry)
         _link(entry, member, other)
 
@@ -67,7 +67,7 @@ class Ignoring:
         entries = self._lists.get(member, [])
         if any(entry.matches(name, person) for entry in entries):
             return
-        self._add(member, _Ignored(name, person.origin, person.digest))
+        self._add(member, _Ignored(name, person.host, person.digest))
 
     def _add(self, member: Member, entry: _Ignored) -> None:
         entries = self._lists.get(member, [])

@@ -133,7 +133,7 @@ _marks: Final = msgspec.json.Decoder(_Marked)
 _encoder: Final = msgspec.json.Encoder()
 
 
-def decode(text: str) -> Request:
+def decode(text: str | bytes) -> Request:
     """What a client asks, or `WrongShape`."""
     try:
         request: Request = _requests.decode(text)
@@ -159,7 +159,7 @@ def explain(error: Exception) -> tuple[str, str | None]:
     return f"{said}.", field
 
 
-def _mark_of(text: str) -> Mark:
+def _mark_of(text: str | bytes) -> Mark:
     try:
         return _marks.decode(text).id
     except (msgspec.MsgspecError, ValueError, RecursionError):

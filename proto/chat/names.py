@@ -16,6 +16,7 @@ from precis_i18n import get_profile
 from wcwidth import wcswidth
 
 from proto.chat.skeleton import skeleton
+from proto.chat.text import clean
 from proto.errors import PeerError
 
 COLUMNS: Final = 32
@@ -122,7 +123,7 @@ def looks(name: str) -> tuple[str, str]:
 
 def valid_identifier(wanted: str, what: str = "name") -> str:
     """The name in its canonical form (NFC, narrow), or a `NameRefused`."""
-    wanted = wanted.strip()
+    wanted = clean(wanted).strip()  # Every door is to see the same name.
     if not wanted:
         raise NameEmpty(f"Which {what}? None was given.")
     if len(wanted) > CODE_POINTS:

@@ -22,6 +22,12 @@ from proto.metrics import Tally
 SLICE: Final = 65536
 """Bytes handed to the transport at a time; it calls itself full above as many."""
 
+GRACE: Final = 1.0
+"""Seconds that a client may be above the hard mark: what many say in one turn of the reactor comes
+before the transport can send any of it."""
+SLACK: Final = 4
+"""So many times the hard mark is dropped at once."""
+
 
 class Transport(Protocol):
     """What a connection asks of its transport; TCP, TLS and unix sockets have it all."""
@@ -87,6 +93,7 @@ class Outgoing:
         "_mark",
         "_newest",
         "_outbox",
+        "_overdue",
         "_owner",
         "_transport",
         "_wake",
@@ -119,6 +126,7 @@ class Outgoing:
         self._ending = False
         self._hanging_up = False
         self._deadline: IDelayedCall | None = None
+        self._overdue: IDelayedCall | None = None
         transport.registerProducer(self, True)
 
     @property
@@ -226,11 +234,22 @@ class Outgoing:
         if self.gone:
             return
         self._write()  # A busy turn is not a slow client: only what is not taken counts.
-        if self._outbox.size > self._budget.hard:
+        size, hard = self._outbox.size, self._budget.hard
+        if size > SLACK * hard:
             self._drop("too slow")
         elif self.congested:
-            self._mark = self._budget.hard
             self._owner.crowded()
+            self._mark = hard
+            if size > hard:
+                # The transport takes no more in this turn, whoever reads; do they afterwards?
+                self._mark = SLACK * hard
+                if self._overdue is None:
+                    self._overdue = self._clock.callLater(GRACE, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._overdue = None
+        if self._outbox.size > self._budget.hard:
+            self._drop("too slow")
 
     def _stuck(self) -> None:
         self._drop("stuck")
@@ -246,6 +265,9 @@ class Outgoing:
 
     def _forget(self) -> None:
         self.gone = True
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
         self._choked = False
         self._outbox.clear()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proto.chat.talk import LONGEST_PASTE, TooLong
+from proto.chat.talk import LONGEST_PASTE, MOST_LINES, TooLong
 
 
 class Paste:
@@ -26,12 +26,12 @@ class Paste:
         if not self._dropping:
             self._size += len(line.encode("utf-8", "replace")) + 1
             self._lines.append(line)
-            if self._size > LONGEST_PASTE:
+            if self._size > LONGEST_PASTE or len(self._lines) > MOST_LINES:
                 self._dropping = True
                 self._lines.clear()
                 raise TooLong(
-                    f"That is too much at once; {LONGEST_PASTE} bytes is the most. "
-                    "Nothing up to the dot will be said."
+                    f"That is too much at once; {LONGEST_PASTE} bytes and {MOST_LINES} lines are "
+                    "the most. Nothing up to the dot will be said."
                 )
         return False
 

@@ -21,7 +21,7 @@ class Person:
     """Who somebody is.
 
     address         where they came from as others may read it, None when that is hidden
-    origin          where they came from, None for a unix socket; nobody is shown it
+    host            the address they came from, or `unix`; nobody is shown it
     since           when they came, in seconds since 1970
     entered         the number of the newest line of their room when they came into it
     away            what they said on going away; None while they are back
@@ -34,7 +34,7 @@ class Person:
     """
 
     address: str | None = None
-    origin: str | None = None
+    host: str | None = None
     since: float = 0.0
     entered: int = 0
     away: str | None = None
@@ -94,7 +94,7 @@ class Member(Protocol):
 
     @property
     def seen(self) -> int:
-        """The number of the last line of their room that they were sent for certain."""
+        """The last line of their room that they have for certain; or an earlier one."""
         ...
 
     def deliver(self, event: Event) -> None:

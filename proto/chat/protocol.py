@@ -33,6 +33,7 @@ from proto.chat.sniff import ANSWERS, Caller, sniff
 from proto.chat.telnet import TelnetFilter
 from proto.chat.text import decode, is_blank
 from proto.chat.turns import Turns
+from proto.chat.unread import read_little
 from proto.errors import PeerError
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class ChatProtocol(Protocol):
         """Wait a moment before greeting: a browser or a TLS client speaks first."""
         factory = self.factory
         self._transport = cast(Transport, self.transport)
+        read_little(self._transport)
         self.peer = peer_name(self._transport.getPeer())
         sent = factory.figures.bytes_out
         self.out = Outgoing(
@@ -239,7 +241,7 @@ class ChatProtocol(Protocol):
         self._set_timer()
         self.out.send(self.factory.welcome())
         peer = self._transport.getPeer()
-        self.house.admit(self, self.factory.address_of(peer), origin=host_of(peer))
+        self.house.admit(self, self.factory.address_of(peer), host=host_of(peer))
         self.log.info("{name} joined from {peer}", name=self.name, peer=self.peer)
         self._receive(opening)
 

@@ -36,6 +36,8 @@ LONGEST_NOTE: Final = 300
 """Characters of a topic, or of what somebody says on going away."""
 LONGEST_PASTE: Final = 16384
 """Bytes of several lines that are said as one."""
+MOST_LINES: Final = 1000
+"""Of these; each takes four bytes more on a terminal."""
 A_TURN: Final = 4096
 """Characters of a paste that count as one more line."""
 ASKING: Final = 4
@@ -91,10 +93,14 @@ def check_paste(text: str) -> None:
     """Raise `TooLong` when it is more than may be said as one."""
     if len(text.encode("utf-8", "replace")) > LONGEST_PASTE:
         raise TooLong(f"That is too much at once; {LONGEST_PASTE} bytes is the most.")
+    if text.count("\n") >= MOST_LINES:
+        raise TooLong(f"That is too much at once; {MOST_LINES} lines is the most.")
 
 
 def cleaned(text: str, limit: int) -> str:
-    """A text of several lines, each safe to show; `TooLong` when one has over `limit` bytes."""
+    """A text of several lines, each safe to show; `TooLong` when one has over `limit` bytes, or all
+    of them together are too much."""
+    check_paste(text)
     lines = text.replace("\r\n", "\n").split("\n")
     if any(len(line.encode("utf-8", "replace")) > limit for line in lines):
         raise TooLong(f"That line is too long; {limit} bytes is the most.")
@@ -166,7 +172,7 @@ def come_back(house: House, member: Member) -> None:
     room = room_of(member)
     room.check_waiting()
     member.person.away = None
-    room.announce(CameBack(member.name))
+    room.announce(CameBack(member.name), member.person.ignored_by)
 
 
 def ignore(house: House, member: Member, name: str) -> str:

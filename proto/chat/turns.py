@@ -6,14 +6,17 @@ Nothing is discarded.  Whoever reads from the client asks `crowded`, and reads o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Sized
+from typing import Final, Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from proto.limits import TokenBucket
 
-Item = TypeVar("Item")
+SIZE: Final = 1 << 18
+"""Bytes that wait, above which no more should be read from a client."""
+
+Item = TypeVar("Item", bound=Sized | None)
 
 
 class Turns(Generic[Item]):
@@ -23,7 +26,7 @@ class Turns(Generic[Item]):
     may      whether the client may speak now; ask again with `go_on` when that changes
     again    called when a client that was too fast may go on; calls `go_on`
     free     whether an item costs no turn
-    limit    items above which the client is `crowded`
+    limit    items above which the client is `crowded`; and so it is above `SIZE` bytes
     """
 
     __slots__ = (
@@ -34,6 +37,7 @@ class Turns(Generic[Item]):
         "_free",
         "_limit",
         "_may",
+        "_size",
         "_timer",
         "_waiting",
     )
@@ -56,6 +60,7 @@ class Turns(Generic[Item]):
         self._again = again
         self._free = free
         self._waiting: deque[Item] = deque()
+        self._size = 0
         self._timer: IDelayedCall | None = None
 
     def __len__(self) -> int:
@@ -64,7 +69,7 @@ class Turns(Generic[Item]):
     @property
     def crowded(self) -> bool:
         """Whether so much waits that no more should be read from the client."""
-        return len(self._waiting) > self._limit
+        return len(self._waiting) > self._limit or self._size > SIZE
 
     @property
     def delayed(self) -> bool:
@@ -73,7 +78,9 @@ class Turns(Generic[Item]):
 
     def add(self, items: Iterable[Item]) -> None:
         """Let these wait; `go_on` lets them have their turn."""
-        self._waiting.extend(items)
+        for item in items:
+            self._size += _length(item)
+            self._waiting.append(item)
 
     def charge(self, turns: int) -> None:
         """The last item cost more than one turn."""
@@ -88,14 +95,21 @@ class Turns(Generic[Item]):
             if wait:
                 self._timer = self._clock.callLater(wait, self._again)
                 return
-            self._act(self._waiting.popleft())
+            item = self._waiting.popleft()
+            self._size -= _length(item)
+            self._act(item)
 
     def clear(self) -> None:
         """Forget what waits."""
         self._waiting.clear()
+        self._size = 0
         self._stop()
 
     def _stop(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
+
+
+def _length(item: Sized | None) -> int:
+    return 0 if item is None else len(item)

@@ -1,4 +1,4 @@
-"""What the kernel still holds for a peer: sent by us, and not acknowledged by the peer's system."""
+"""What the kernel holds of a connection: what a peer has not acknowledged, or we have not read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ import struct
 import termios
 from typing import Final
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
+READ_AT_ONCE: Final = 4096
+"""Bytes that are read from a client in one turn of the reactor; Twisted reads 65,536.
+
+What costs no turn of flood control, such as telnet commands, costs time all the same: so it is
+little for each client, and the others have their turn.
+"""
 _INT: Final = struct.Struct("i")
 
 
@@ -17,9 +24,7 @@ def unacknowledged(transport: object) -> int:
 
     Linux' SIOCOUTQ, which is the same as TIOCOUTQ: tcp(7), unix(7).
     """
-    while isinstance(transport, TLSMemoryBIOProtocol):
-        transport = transport.transport
-    handle = getattr(transport, "getHandle", None)
+    handle = getattr(_below_tls(transport), "getHandle", None)
     if handle is None:
         return 0
     try:
@@ -28,3 +33,16 @@ def unacknowledged(transport: object) -> int:
         return 0
     count: int = _INT.unpack(told)[0]
     return count
+
+
+def read_little(transport: object) -> None:
+    """Let the transport read no more than `READ_AT_ONCE` in one turn, if it can be told."""
+    transport = _below_tls(transport)
+    if isinstance(transport, FileDescriptor):
+        transport.bufferSize = READ_AT_ONCE
+
+
+def _below_tls(transport: object) -> object:
+    while isinstance(transport, TLSMemoryBIOProtocol):
+        transport = transport.transport
+    return transport

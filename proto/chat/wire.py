@@ -111,7 +111,7 @@ def shown(event: Event, paint: Paint = plain) -> str:
         case Recalled():
             return _recalled(event, paint)
         case People(room, people, unlisted):
-            names = [name if note is None else _away(name, note) for name, note in people]
+            names = [name if note is None else f"{name} (away)" for name, note in people]
             return f"In {room}: {listed(names, unlisted)}." if people else f"Nobody is in {room}."
         case Rooms(rooms, unlisted):
             return f"Rooms: {listed([f'{name} ({count})' for name, count in rooms], unlisted)}."
@@ -160,10 +160,6 @@ def _recalled(event: Recalled, paint: Paint) -> str:
         at = time.strftime("%Y-%m-%d %H:%M", time.localtime(line.at / 1000))
         told.append(f"#{line.sequence} {at} {spoken(line.event, paint)}")
     return "\n".join(told)
-
-
-def _away(name: str, note: str) -> str:
-    return f"{name} (away: {note})" if note else f"{name} (away)"
 
 
 def _barred(lines: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shlex
+import pwd
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -138,11 +138,19 @@ def _version(path: Path, database: sqlite3.Connection, migrations: Migrations) -
 
 
 def _cannot_use(folder: Path, error: OSError) -> StartError:
-    where = shlex.quote(str(folder))
-    return StartError(
-        f"{folder}: {error.strerror}; choose a folder that user {os.geteuid()} may write: "
-        f"mkdir -p {where}"
-    )
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        remedy = "choose a folder, or memory"
+    else:
+        remedy = f"choose a folder that {user()} may write, or memory"
+    return StartError(f"{folder}: {error.strerror}; {remedy}")
+
+
+def user() -> str:
+    """Who we are, for messages."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"user {os.geteuid()}"
 
 
 def _cannot_open(path: Path, error: sqlite3.Error) -> StartError:
@@ -152,8 +160,8 @@ def _cannot_open(path: Path, error: sqlite3.Error) -> StartError:
         sqlite3.SQLITE_CORRUPT: "restore a copy, or move it away to begin anew",
         sqlite3.SQLITE_FULL: "free some space",
         sqlite3.SQLITE_BUSY: "end the program that uses it",
-        sqlite3.SQLITE_CANTOPEN: f"let user {os.geteuid()} read and write it",
-        sqlite3.SQLITE_READONLY: f"let user {os.geteuid()} read and write it",
+        sqlite3.SQLITE_CANTOPEN: f"let {user()} read and write it",
+        sqlite3.SQLITE_READONLY: f"let {user()} read and write it",
     }
     return StartError(f"{path}: {error}; {remedies.get(code(error), 'choose another folder')}")
 

@@ -40,7 +40,7 @@ _SESSION: Final = """
 _READ_TIMEOUT: Final = 5000
 """Milliseconds that a search may take."""
 _AWAY: Final = "the database is away"
-_REMEDY: Final = "start it, or correct host, user, password and database in the URL"
+_REMEDY: Final = "correct host, user, password and database in the URL, or start the server"
 _FORM: Final = "postgresql://user@host/database"
 
 
@@ -209,7 +209,7 @@ def _options(url: str) -> dict[str, Any]:
         from psycopg.conninfo import conninfo_to_dict
     except ImportError as error:
         raise StartError(
-            "PostgreSQL needs psycopg, which is not installed: pip install 'proto[postgres]'"
+            "PostgreSQL needs psycopg, which is not installed: pip install 'psycopg[binary]'"
         ) from error
     try:
         given = conninfo_to_dict(url)

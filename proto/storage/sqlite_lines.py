@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Final
 
 from proto.chat.history import Session
-from proto.storage.sqlite_schema import BITS, MASK
+from proto.storage.sqlite_schema import BITS, MASK, indexed
 from proto.storage.store import Line, Row, Stretch
 
 _SOME: Final = 1000
@@ -169,6 +169,16 @@ class SqliteWriting(SqliteReading):
             database.executemany(
                 "INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)",
                 [(first[line.room] + line.sequence, *line[2:]) for line in lines],
+            )
+            database.executemany(
+                "INSERT INTO found (rowid, words) VALUES (?, ?)",
+                [
+                    (
+                        first[line.room] + line.sequence,
+                        indexed(first[line.room] >> BITS, line.words),
+                    )
+                    for line in lines
+                ],
             )
             database.executemany(
                 "INSERT INTO topics VALUES (?, ?, ?, ?)",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +24,7 @@ from proto.config import TEXT, Unfit, flag, number, parsed, seconds, setting, si
 from proto.errors import StartError
 from proto.storage.chatlog import DurableHistory
 from proto.storage.opening import check as check_state
-from proto.storage.opening import open_history
+from proto.storage.opening import is_url, open_history
 from proto.storage.pruning import Keep
 from proto.tap.launch import launch
 from proto.tap.options import ENDPOINT, ListenSettings, ProcessSettings, SettingsOptions, one_line
@@ -39,7 +42,8 @@ CHECKPOINT_SECONDS: Final = 5.0
 
 
 def _state(text: str) -> str:
-    if not text or "\0" in text:
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text)
+    if not text or "\0" in text or (scheme is not None and not is_url(text)):
         raise Unfit
     return text
 
@@ -170,7 +174,17 @@ def build(settings: ChatSettings, process: Process) -> DoorService:
 def keep(settings: ChatSettings, reactor: Any) -> DurableHistory:
     """Where lines are kept that outlive the process.  Raises StartError."""
     much = Keep(settings.keep_lines, settings.keep_days, settings.keep_rooms)
-    return open_history(settings.state, reactor.callFromThread, keep=much)
+    with _named():
+        return open_history(settings.state, reactor.callFromThread, keep=much)
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """A wrong state is told with the name of its option."""
+    try:
+        yield
+    except StartError as error:
+        raise StartError(f"--state: {error}") from error
 
 
 def copy(process: Process, room: str, line: Stored) -> None:
@@ -200,7 +214,8 @@ def check(settings: ChatSettings) -> None:
             "lower it"
         )
     if settings.state != MEMORY:
-        check_state(settings.state, connect=False)  # a reload must not wait
+        with _named():
+            check_state(settings.state, connect=False)  # a reload must not wait
 
 
 def makeService(options: Options) -> Process:

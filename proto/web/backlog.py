@@ -13,6 +13,11 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
+GRACE: Final = 1.0
+"""Seconds that more than `size` bytes may wait: what many say in one turn of the reactor comes
+before the transport can send any of it."""
+SLACK: Final = 4
+"""So many times `size` is too much at once."""
 SLICE: Final = 65536
 """Bytes handed to the transport at a time; it calls itself full above as many."""
 
@@ -46,7 +51,16 @@ class Owner(Protocol):
 class Backlog:
     """The bytes that the transport of one peer does not take yet."""
 
-    __slots__ = ("_bounds", "_choked", "_chunks", "_closed", "_deadline", "_owner", "waiting")
+    __slots__ = (
+        "_bounds",
+        "_choked",
+        "_chunks",
+        "_closed",
+        "_deadline",
+        "_overdue",
+        "_owner",
+        "waiting",
+    )
 
     def __init__(self, owner: Owner, bounds: Bounds) -> None:
         self.waiting = 0
@@ -56,6 +70,7 @@ class Backlog:
         self._closed = False
         self._chunks: deque[bytes] | None = None  # an empty deque takes 600 bytes
         self._deadline: IDelayedCall | None = None
+        self._overdue: IDelayedCall | None = None
 
     def send(self, data: bytes) -> None:
         """Write these bytes now, or when the peer has read what is before them."""
@@ -68,8 +83,11 @@ class Backlog:
             self._chunks = deque()
         self._chunks.append(data)
         self.waiting += len(data)
-        if self.waiting > self._bounds.size:
-            self._fail(f"does not read: more than {self._bounds.size} bytes wait")
+        if self.waiting > SLACK * self._bounds.size:
+            self._too_much()
+        elif self.waiting > self._bounds.size and self._overdue is None:
+            # The transport takes no more in this turn, whoever reads; do they afterwards?
+            self._overdue = self._bounds.clock.callLater(GRACE, self._look)
 
     def release(self) -> None:
         """Give all that waits to the transport; nothing is taken from now on."""
@@ -84,6 +102,7 @@ class Backlog:
         self._chunks = None
         self.waiting = 0
         self._forget_deadline()
+        self._forget_overdue()
 
     # The transport calls these.
     def pauseProducing(self) -> None:
@@ -113,6 +132,14 @@ class Backlog:
         self.waiting -= size
         return b"".join(taken)
 
+    def _look(self) -> None:
+        self._overdue = None
+        if self.waiting > self._bounds.size:
+            self._too_much()
+
+    def _too_much(self) -> None:
+        self._fail(f"does not read: more than {self._bounds.size} bytes wait")
+
     def _stuck(self) -> None:
         self._deadline = None
         self._fail(f"did not read for {self._bounds.stuck_after:g} s")
@@ -125,3 +152,8 @@ class Backlog:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _forget_overdue(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None

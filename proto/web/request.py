@@ -23,7 +23,14 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 
 from proto.web.pages import error_page
-from proto.web.response import Headers, HTTPError, Response, allowed_methods, refusal_of
+from proto.web.response import (
+    Headers,
+    HTTPError,
+    Response,
+    allowed_methods,
+    phrase_of,
+    refusal_of,
+)
 from proto.web.target import BadTarget, Target, parse_target
 
 if TYPE_CHECKING:
@@ -96,7 +103,8 @@ class WebRequest(server.Request):
 
     def begin(self, response: Response, length: int) -> None:
         """Set the head of an answer whose body is written later, `length` bytes of it."""
-        self.setResponseCode(response.status)
+        # Twisted does not know the phrases of newer statuses, such as 429.
+        self.setResponseCode(response.status, phrase_of(response.status).encode("ascii"))
         if response.content_type:
             self.responseHeaders.setRawHeaders("Content-Type", [response.content_type])
         for name, value in response.headers:

@@ -87,8 +87,16 @@ def _problems(ask: Ask) -> Ask:
 class ChatApi:
     """The handlers below `path`."""
 
-    def __init__(self, factory: ChatFactory, path: str) -> None:
+    def __init__(
+        self,
+        factory: ChatFactory,
+        path: str,
+        admit: Callable[[WebRequest], Callable[[], None]],
+    ) -> None:
+        """`admit` counts a peer that stays, and returns what to call when it is gone; raises
+        HTTPError when it may not come in."""
         self._factory = factory
+        self._admit = admit
         self._house = factory.house
         self._path = path
         now = factory.clock.seconds
@@ -100,10 +108,16 @@ class ChatApi:
         """Let them answer."""
         path = self._path
         lines = f"{path}/rooms/<room>/lines"
+        handlers.register(f"{path}/door", _problems(self.door))
         handlers.register(f"{path}/rooms", _problems(self.rooms))
         handlers.register(lines, _problems(self.read))
         handlers.register(lines, _problems(self.post), methods=("POST",))
         handlers.register(f"{path}/sessions", _problems(self.open_session), methods=("POST",))
+
+    async def door(self, request: WebRequest) -> Response:
+        """Whether one may come in; a browser does not tell why a WebSocket was refused."""
+        self._admit(request)()
+        return Response(204)
 
     async def rooms(self, request: WebRequest) -> Response:
         """Which rooms there are."""
@@ -232,7 +246,7 @@ class ChatApi:
             house.check_name(session.name)
         except PeerError as refusal:
             raise HTTPError(409, str(refusal)) from None
-        person = Person(origin=host_of(request.client), digest=session.digest)
+        person = Person(host=host_of(request.client), digest=session.digest)
         person.ignored_by = house.ignoring.readers_without(session.name, person)
         house.posted(session.name, person)
         return session.name, person

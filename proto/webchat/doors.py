@@ -1,6 +1,7 @@
 """Where the chat stands in the web's tree, and who may come in there.
 
     /api/v1/chat/socket                 the WebSocket; docs/chat-api.md has its messages
+    /api/v1/chat/door                   204 if one may come in, or else why not
     /api/v1/chat/rooms                  which rooms there are
     /api/v1/chat/rooms/NAME/lines       GET what was said, POST a line
     /api/v1/chat/rooms/NAME/events      the same as it happens, as server-sent events
@@ -56,7 +57,7 @@ class WebChat:
     def mount(self, root: Resource, handlers: Handlers) -> None:
         """Put the chat into a tree."""
         factory = self._factory
-        ChatApi(factory, PATH).register(handlers)
+        ChatApi(factory, PATH, self._admit).register(handlers)
         chat: Resource = _Branch()
         self._sockets = WebSocketResource(
             factory.clock, self._accept, origins=self._origins, metrics=self._metrics
@@ -112,7 +113,10 @@ class WebChat:
 class _Branch(Resource):
     """A place in the tree that is only on the way to others."""
 
-    # Twisted calls this.
+    # Twisted calls these.
+    def getChild(self, path: bytes, request: WebRequest) -> Resource:
+        raise HTTPError(404)
+
     def render(self, request: WebRequest) -> int:
         raise HTTPError(404)
 

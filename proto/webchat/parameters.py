@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import SEEK_END
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,8 @@ from proto.web.request import WebRequest
 from proto.web.response import HTTPError
 
 MOST_PARAMETERS: Final = 20
+LONGEST_BODY: Final = 1 << 17
+"""Bytes; what may be said is shorter, but JSON may take six for one."""
 
 Shape = TypeVar("Shape")
 
@@ -64,10 +67,12 @@ def query_of(request: WebRequest) -> Wanted:
 
 
 def body_of(request: WebRequest, shape: type[Shape]) -> Shape:
-    """The JSON body, of that shape.  Raises HTTPError, 415, 400 or 422."""
+    """The JSON body, of that shape.  Raises HTTPError, 415, 413, 400 or 422."""
     media_type = request.header("Content-Type").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise HTTPError(415, "Send application/json.", [("Accept", "application/json")])
+    if request.content.seek(0, SEEK_END) > LONGEST_BODY:
+        raise HTTPError(413, f"A body may have {LONGEST_BODY} bytes here.")
     request.content.seek(0)
     try:
         return msgspec.json.decode(request.content.read(), type=shape)

@@ -25,6 +25,7 @@ export class Composer {
   #say = byId("say");
   #to = null; // who is written to privately
   #underWay = []; // {text, to, words, after}: sent, and not yet seen to have arrived
+  #isWaiting = false; // Enter was pressed when there was no connection
   #unsure = []; // those for which the connection broke
 
   // send(message, refused)  whether it went out
@@ -72,6 +73,24 @@ export class Composer {
 
   trouble(text) {
     byId("trouble").textContent = text;
+    byId("unsent").textContent = "";
+  }
+
+  // A trouble that is over when one is in a room.
+  offline(text) {
+    this.trouble(text);
+    this.#isWaiting = true;
+  }
+
+  // One is in a room, perhaps again.
+  entered() {
+    this.address(this.#to, false);
+    if (this.#isWaiting) {
+      this.#isWaiting = false;
+      this.trouble("");
+      const isEmpty = this.#say.value.trim() === "";
+      byId("unsent").textContent = isEmpty ? "" : "Online again; press Enter to send.";
+    }
   }
 
   // One's own line is in the room, or with the one it was for.
@@ -126,7 +145,7 @@ export class Composer {
     const entry = { text, to, words, after: this.newest() };
     const message = to === null ? { type: "line", text } : { type: "tell", to, text };
     if (!this.send(message, (reason) => this.#refused(entry, reason))) {
-      this.trouble("Not connected. What you wrote stays here until it can be sent.");
+      this.offline("Not connected. What you wrote stays here until it can be sent.");
       return;
     }
     if (entry.words) {
@@ -139,7 +158,11 @@ export class Composer {
 
   #refused(entry, reason) {
     this.#underWay = this.#underWay.filter((each) => each !== entry);
+    const isAlone = this.#say.value === "";
     this.#giveBack([entry]);
+    if (isAlone) {
+      this.#say.setSelectionRange(0, this.#say.value.length); // typing takes its place
+    }
     this.trouble(reason);
   }
 

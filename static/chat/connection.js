@@ -1,5 +1,7 @@
 // The wire: opens, asks, notices when it is dead, and comes back by itself.  Knows no page.
 
+import { lookAtDoor } from "./door.js";
+
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 const WELCOME_MS = 10_000;
@@ -30,6 +32,7 @@ export class Connection {
   state = "offline";
   #socket = null;
   #attempt = 0;
+  #opened = 0; // how often; an answer about an earlier try is not wanted any more
   #retry = 0;
   #deadline = 0;
   #lastId = 0;
@@ -37,10 +40,12 @@ export class Connection {
 
   // hello()               the first message
   // heard(message)        every message from the server
-  // changed(state, why)   "connecting", "online", "left" or "elsewhere"; or "offline", and then
-  //                       {wait, reason}: ms to the next try, what the server said on hanging up
-  constructor(url, { hello, heard, changed }) {
+  // changed(state, why)   "connecting", "online", "left", "elsewhere" or "absent", when there is no
+  //                       chat; or "offline", and then {wait, reason}: ms to the next try, what the
+  //                       server said on hanging up or at the door
+  constructor(url, door, { hello, heard, changed }) {
     this.url = url;
+    this.door = door;
     this.hello = hello;
     this.heard = heard;
     this.changed = changed;
@@ -50,6 +55,7 @@ export class Connection {
   open() {
     clearTimeout(this.#retry);
     this.#forget();
+    this.#opened++;
     this.#become("connecting");
     const socket = new WebSocket(this.url);
     this.#socket = socket;
@@ -59,16 +65,17 @@ export class Connection {
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
   }
 
-  // Whether it went out; `refused` is called with the server's words if it is not done.
-  send(message, refused = null) {
-    return this.#number(message, { answered: null, refused }) !== null;
+  // Whether it went out; `refused` is called with the server's words if it is not done, and
+  // `answered` with the answer, if there is one.
+  send(message, refused = null, answered = null) {
+    return this.#number(message, { answered, refused }) !== null;
   }
 
   // The answer to a question; rejects with `Refused`.
   ask(message) {
     return new Promise((answered, reject) => {
       const refused = (text) => reject(new Refused(text));
-      if (this.#number(message, { answered, refused }) === null) {
+      if (this.#number(message, { answered, refused, isAsked: true }) === null) {
         refused("Not connected.");
       }
     });
@@ -137,9 +144,28 @@ export class Connection {
     this.#forget();
     if (code === LEFT || code === ELSEWHERE) {
       this.#become(code === LEFT ? "left" : "elsewhere");
+    } else if (this.state === "connecting" && reason === "") {
+      this.#askAtDoor();
+    } else {
+      this.#tryAgainLater({ reason });
+    }
+  }
+
+  async #askAtDoor() {
+    const opened = this.#opened;
+    const { isAbsent, ...why } = await lookAtDoor(this.door);
+    if (opened !== this.#opened) {
       return;
     }
-    const wait = waitBefore(this.#attempt++);
+    if (isAbsent) {
+      this.#become("absent");
+    } else {
+      this.#tryAgainLater(why);
+    }
+  }
+
+  #tryAgainLater({ reason = "", wait = waitBefore(this.#attempt) }) {
+    this.#attempt++;
     this.#retry = setTimeout(() => this.open(), wait);
     this.#become("offline", { wait, reason });
   }
@@ -155,8 +181,8 @@ export class Connection {
     }
     const unanswered = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { answered, refused } of unanswered) {
-      if (answered) {
+    for (const { refused, isAsked } of unanswered) {
+      if (isAsked) {
         refused("The connection broke.");
       }
     }

@@ -65,6 +65,11 @@ const BODIES = {
       : [nameOf(line.sender), " took the topic away."],
 };
 
+// Who said what, as it is shown in the room.
+export function bodyOf(line) {
+  return (BODIES[line.kind] ?? BODIES.said)(line); // a newer server may know more kinds
+}
+
 function item(className, at, ...body) {
   const made = element("li", { className: `line ${className}` });
   made.append(timeOf(at), element("div", { className: "body" }, ...body));
@@ -73,8 +78,7 @@ function item(className, at, ...body) {
 
 // Something that was said in the room.
 export function lineItem(line) {
-  const body = BODIES[line.kind] ?? BODIES.said; // a newer server may know more kinds
-  const made = item(line.kind, line.at, ...body(line));
+  const made = item(line.kind, line.at, ...bodyOf(line));
   made.dataset.sequence = line.sequence;
   return made;
 }
@@ -85,8 +89,12 @@ export function noteItem(...parts) {
 }
 
 // An answer of the server to this person alone.
+export function noticeOf(...parts) {
+  return item("notice", Date.now(), ...parts);
+}
+
 export function noticeItem(text) {
-  return item("notice", Date.now(), element("pre", { dir: "auto" }, ...linked(text)));
+  return noticeOf(element("pre", { dir: "auto" }, ...linked(text)));
 }
 
 export function toldItem(sender, text, reply) {

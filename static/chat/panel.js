@@ -16,6 +16,15 @@ function show(isOpen) {
 export function openPanel(focused) {
   show(true);
   byId(focused).focus();
+  byId(focused).select?.(); // what is typed takes the place of what is there
+}
+
+// Who left can change nothing here before coming back.
+export function usePanel(isOfUse) {
+  byId("panel-state").hidden = isOfUse;
+  for (const button of document.querySelectorAll("#panel .changes")) {
+    button.disabled = !isOfUse;
+  }
 }
 
 export function closePanel() {

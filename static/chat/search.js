@@ -1,7 +1,7 @@
 // Finding what was said: a form, its results, and the way from a result to its place in the room.
 
 import { onlyRefused } from "./connection.js";
-import { linked, timeOf } from "./lines.js";
+import { bodyOf, timeOf } from "./lines.js";
 import { byId, counted, element, nameOf } from "./page.js";
 
 const PAGE = 30;
@@ -76,11 +76,10 @@ export class Search {
 
   #item(room, line) {
     const show = element("button", { type: "button" }, "Show in room");
-    const text = element("span", { className: "text", dir: "auto" }, ...linked(line.text));
     const time = timeOf(line.at);
     show.ariaLabel = `Show in room: ${line.sender}, ${time.textContent}`;
     show.addEventListener("click", () => this.show(room, line.sequence));
     const from = element("p", { className: "from" }, nameOf(room), ", ", time, " ", show);
-    return element("li", {}, from, element("p", {}, nameOf(line.sender, "sender"), ": ", text));
+    return element("li", { className: line.kind }, from, element("div", {}, ...bodyOf(line)));
   }
 }

@@ -8,10 +8,16 @@ const STATES = {
   offline: { text: "Offline, trying again", button: "Try now" },
   left: { text: "You have left.", button: "Come back" },
   elsewhere: { text: "This chat was opened elsewhere.", button: "Use it here" },
+  absent: { text: "There is no chat on this server.", button: "Try again" },
 };
 
 let countdown = 0;
 let isFirst = true; // nothing has gone wrong while the page is only just opening
+
+// The server's words without what the countdown says better.
+function told(reason) {
+  return reason.replace(/(; try again[^;]*)?\.?$/u, "");
+}
 
 // `why` is {wait, reason} when offline, see `Connection`.
 export function showState(state, why) {
@@ -19,7 +25,7 @@ export function showState(state, why) {
   isFirst &&= state === "connecting";
   byId("connection").className = isFirst ? "first" : state;
   // The seconds stand beside it, and are not read out each time they change.
-  byId("state").textContent = why?.reason ? `Offline (${why.reason}), trying again` : text;
+  byId("state").textContent = why?.reason ? `Offline: ${told(why.reason)}; trying again` : text;
   byId("retry").hidden = !button;
   byId("retry").textContent = button ?? "";
   clearInterval(countdown);

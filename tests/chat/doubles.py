@@ -199,10 +199,10 @@ class LateHistory:
         return settle
 
 
-def present(house: House, name: str, origin: str | None = None) -> Somebody:
+def present(house: House, name: str, host: str | None = None) -> Somebody:
     """Somebody of that name in the lobby; nobody remembers how they came."""
     person = Somebody(house)
-    house.admit(person, None, origin=origin)
+    house.admit(person, None, host=host)
     house.rename(person, name)
     for room in house.rooms:
         for member in room.people:

@@ -14,13 +14,13 @@ def refuse(reason: PeerError) -> None:
     raise AssertionError(reason)
 
 
-def come_back(house: House, token: str, after: int | None = None, origin: str = "") -> Somebody:
+def come_back(house: House, token: str, after: int | None = None, host: str = "") -> Somebody:
     """Somebody who comes through a new door with that token."""
     found: list[Return] = []
     person = Somebody(house)
     house.come_back(token, after, found.append, refuse)
     (back,) = found
-    house.admit(person, None, origin=origin or None, back=back)
+    house.admit(person, None, host=host or None, back=back)
     return person
 
 

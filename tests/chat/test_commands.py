@@ -65,7 +65,7 @@ def test_a_line_of_which_nothing_is_seen_is_refused(line: str) -> None:
     assert alice.news() == bob.news() == []
 
 
-@pytest.mark.parametrize(("word", "ends"), [("foo", False), ("nick", False), ("exi", True)])
+@pytest.mark.parametrize(("word", "ends"), [("foo", False), ("nickname", False), ("exi", True)])
 def test_the_nearest_command_ends_the_session_only_if_it_is_very_like(
     word: str, ends: bool
 ) -> None:

@@ -8,6 +8,7 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 
 from proto.chat import skeleton
+from proto.chat.outgoing import GRACE
 from proto.chat.protocol import ChatProtocol
 from proto.errors import PeerError
 from proto.metrics import Metrics
@@ -44,6 +45,7 @@ def test_limits_that_are_changed_count_for_newcomers() -> None:
     bob = party.join("bob")
     for _ in range(40):
         bob.send(b"x" * 4000 + b"\n")
+    party.clock.advance(GRACE)
     assert (before.aborted, after.aborted) == (False, True)
     assert b"after has disconnected (too slow).\r\n" in bob.read()
     stalled = party.join("stalled", FullTransport())

@@ -33,9 +33,9 @@ def test_a_newcomer_may_enter_another_room_and_a_room_that_cannot_be_is_the_lobb
 def test_what_is_known_of_a_newcomer_is_when_and_from_where_they_came() -> None:
     house = house_of()
     shown, hidden = Somebody(house), Somebody(house)
-    house.admit(shown, "192.0.2.1", origin="192.0.2.1")
-    house.admit(hidden, None, origin="192.0.2.2")
-    assert [(p.person.address, p.person.origin, p.person.since) for p in (shown, hidden)] == [
+    house.admit(shown, "192.0.2.1", host="192.0.2.1")
+    house.admit(hidden, None, host="192.0.2.2")
+    assert [(p.person.address, p.person.host, p.person.since) for p in (shown, hidden)] == [
         ("192.0.2.1", "192.0.2.1", house.now()),
         (None, "192.0.2.2", house.now()),
     ]

@@ -24,15 +24,15 @@ def refuse(reason: PeerError) -> None:
     raise AssertionError(reason)
 
 
-def come(house: House, name: str, origin: str | None) -> Somebody:
-    return present(house, name, origin)
+def come(house: House, name: str, host: str | None) -> Somebody:
+    return present(house, name, host)
 
 
-def come_back(house: House, token: str, origin: str | None = None) -> Somebody:
+def come_back(house: House, token: str, host: str | None = None) -> Somebody:
     found: list[Return] = []
     house.come_back(token, None, found.append, refuse)
     person = Somebody(house)
-    house.admit(person, None, origin=origin, back=found[0])
+    house.admit(person, None, host=host, back=found[0])
     return person
 
 
@@ -97,17 +97,17 @@ def test_who_comes_back_with_name_and_address_is_known_again() -> None:
     house.leave(troll)
     assert house.ignoring.ignored(alice) == ["troll"]
     newcomer = Somebody(house)
-    house.admit(newcomer, None, origin=ELSEWHERE)
+    house.admit(newcomer, None, host=ELSEWHERE)
     assert reads(house, alice, newcomer)
     house.rename(newcomer, "Troll")
     assert not reads(house, alice, newcomer)
 
 
-@pytest.mark.parametrize("origin", [HOME, None])
-def test_who_takes_the_name_of_somebody_who_left_is_read(origin: str | None) -> None:
+@pytest.mark.parametrize("host", [HOME, None])
+def test_who_takes_the_name_of_somebody_who_left_is_read(host: str | None) -> None:
     house, alice, troll = trio()
     house.leave(troll)
-    assert reads(house, alice, come(house, "troll", origin))
+    assert reads(house, alice, come(house, "troll", host))
 
 
 def test_who_comes_through_a_socket_without_address_is_not_known_by_the_name() -> None:
@@ -123,7 +123,7 @@ def test_who_comes_back_with_a_token_is_known_from_wherever_and_whatever_the_nam
     token = house.sessions.token_of(troll)
     house.leave(troll)
     other = come(house, "troll", HOME)
-    back = come_back(house, token, origin="203.0.113.5")
+    back = come_back(house, token, host="203.0.113.5")
     assert back.name != "troll"
     assert not reads(house, alice, back)
     assert reads(house, alice, other)
@@ -227,9 +227,9 @@ def test_somebody_who_is_not_here_is_known_by_name_and_address() -> None:
     house, alice, troll = trio()
     house.leave(troll)
     without = house.ignoring.readers_without
-    assert without("TROLL", Person(origin=ELSEWHERE)) == {alice}
-    assert without("troll", Person(origin=HOME)) == frozenset()
-    assert without("angel", Person(origin=ELSEWHERE)) == frozenset()
+    assert without("TROLL", Person(host=ELSEWHERE)) == {alice}
+    assert without("troll", Person(host=HOME)) == frozenset()
+    assert without("angel", Person(host=ELSEWHERE)) == frozenset()
 
 
 def test_after_everybody_left_nothing_is_kept() -> None:
@@ -265,7 +265,7 @@ def test_whatever_people_do_the_two_sides_of_every_list_agree(
     for count, (what, who, other) in enumerate(steps):
         if what == "come" and who not in people:
             people[who] = Somebody(house)
-            house.admit(people[who], None, origin=f"192.0.2.{who}")
+            house.admit(people[who], None, host=f"192.0.2.{who}")
         elif what == "back" and who not in people and other in tokens and other not in people:
             people[who] = come_back(house, tokens.pop(other), f"192.0.2.{who}")
         elif who not in people:
@@ -308,7 +308,7 @@ def _check(house: House, people: list[Somebody]) -> None:
 def test_somebody_who_has_lines_said_without_being_here_can_be_ignored() -> None:
     house = house_of()
     alice = present(house, "alice")
-    person = Person(origin="192.0.2.9", digest=b"spam")
+    person = Person(host="192.0.2.9", digest=b"spam")
     with pytest.raises(PeerError, match="Nobody here is called that"):
         ignore(house, alice, "spam")
     house.posted("Spam", person)
@@ -316,7 +316,7 @@ def test_somebody_who_has_lines_said_without_being_here_can_be_ignored() -> None
         assert ignore(house, alice, "spam") == "Spam"
     assert house.ignoring.ignored(alice) == ["Spam"]
     assert house.ignoring.readers_without("Spam", person) == {alice}
-    other = Person(origin="192.0.2.10", digest=b"somebody else")
+    other = Person(host="192.0.2.10", digest=b"somebody else")
     assert house.ignoring.readers_without("Spam", other) == frozenset()
     assert house.ignoring.unignore(alice, "SPAM") == "Spam"
     assert house.ignoring.readers_without("Spam", person) == frozenset()

@@ -21,6 +21,7 @@ from proto.chat.names import (
     valid_identifier,
     valid_name,
 )
+from proto.chat.text import clean
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,6 @@ def test_a_name_is_letters_and_digits_of_any_script(wanted: str, name: str) -> N
         ("!bob", NameInvalid),
         ("*", NameInvalid),
         ("\U0001f600", NameInvalid),
-        ("a\u200db", NameInvalid),
         ("a\u05d0", NameInvalid),  # mixed directions
         ("Server", NameReserved),
         ("ADMIN", NameReserved),
@@ -214,3 +214,9 @@ def test_everyone_who_has_a_name_is_listed_once() -> None:
     assert sorted(names.holders()) == ["first", "second"]
     names.release("bob")
     assert names.holders() == ["second"]
+
+
+def test_what_is_not_seen_is_taken_out_of_a_name_so_that_it_is_the_same_at_every_door() -> None:
+    assert valid_name("a\u200db\u200b") == "ab"
+    assert valid_name("\u0930\u094d\u200d\u091c") == valid_name("\u0930\u094d\u091c")
+    assert clean(valid_name("\u0930\u094d\u200d\u091c")) == valid_name("\u0930\u094d\u091c")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.internet.task import Clock
 
-from proto.chat.outgoing import SLICE, Budget, Outgoing
+from proto.chat.outgoing import GRACE, SLACK, SLICE, Budget, Outgoing
 from proto.metrics import Tally
 from tests.chat.doubles import FullTransport
 
@@ -104,16 +104,39 @@ def test_a_busy_turn_is_not_a_slow_client() -> None:
     assert len(side.wire.value()) == Budget().hard + 1
 
 
-def test_above_the_hard_mark_the_client_is_dropped_and_nothing_is_kept() -> None:
+def test_who_stays_above_the_hard_mark_is_dropped_and_nothing_is_kept() -> None:
     side = Side()
     side.choke()
     for _ in range(2000):
         side.out.send(b"y" * 1000)
-        assert side.out.waiting <= Budget().hard
         side.turn()
+    assert [word for word in side.owner.told if word != "flushed"] == ["crowded", "crowded"]
+    side.clock.advance(GRACE)
     assert side.aborted
-    assert [word for word in side.owner.told if word != "flushed"] == ["crowded", "too slow"]
+    assert side.owner.told[-1] == "too slow"
     assert (side.out.waiting, side.clock.getDelayedCalls()) == (0, [])
+
+
+def test_far_above_the_hard_mark_the_client_is_dropped_at_once() -> None:
+    side = Side()
+    side.choke()
+    for _ in range(5000):
+        side.out.send(b"y" * 1000)
+        assert side.out.waiting <= SLACK * Budget().hard
+    assert side.aborted
+    assert (side.owner.told[-1], side.clock.getDelayedCalls()) == ("too slow", [])
+
+
+def test_who_reads_what_many_said_in_one_turn_is_not_too_slow() -> None:
+    side = Side()
+    side.choke()
+    for _ in range(2000):
+        side.out.send(b"y" * 1000)
+    side.clock.advance(GRACE / 2)
+    while side.out.waiting:
+        side.out.resumeProducing()
+    side.clock.advance(GRACE)
+    assert not side.aborted
 
 
 def test_a_client_that_takes_nothing_for_too_long_is_dropped() -> None:
@@ -250,8 +273,9 @@ def test_who_takes_too_much_is_dropped_and_has_not_seen_it() -> None:
     side.choke()
     for n in range(20):
         side.out.take(b"y" * 65536, n + 1)
+    side.clock.advance(GRACE)
     assert side.aborted
-    assert [word for word in side.owner.told if word != "flushed"] == ["crowded", "too slow"]
+    assert side.owner.told[-1] == "too slow"
     assert (side.out.seen, side.out.waiting) == (0, 0)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proto.chat.paste import Paste
-from proto.chat.talk import LONGEST_PASTE, TooLong, check_paste
+from proto.chat.talk import MOST_LINES, TooLong, check_paste
 
 
 def pasted(lines: list[str]) -> Paste:
@@ -38,7 +38,7 @@ def test_it_may_be_as_long_as_what_is_said_and_no_longer() -> None:
 
 def test_too_much_is_told_once_and_nothing_of_it_is_kept() -> None:
     paste = pasted(["x" * 4000] * 4)
-    with pytest.raises(TooLong, match="16384 bytes is the most"):
+    with pytest.raises(TooLong, match="16384 bytes and 1000 lines are the most"):
         paste.add("y" * 4000)
     assert [paste.add("z" * 4000) for _ in range(1000)] == [False] * 1000
     assert (paste.text, paste.is_dropped) == ("", True)
@@ -46,7 +46,7 @@ def test_too_much_is_told_once_and_nothing_of_it_is_kept() -> None:
 
 
 def test_many_blank_lines_are_too_much_as_well() -> None:
-    paste = pasted([""] * LONGEST_PASTE)
+    paste = pasted([""] * MOST_LINES)
     with pytest.raises(TooLong):
         paste.add("")
 

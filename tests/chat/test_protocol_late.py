@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from proto.chat.outgoing import GRACE
 from tests.chat.doubles import LateHistory
 from tests.chat.party import WELCOME, Party
 
@@ -173,6 +174,6 @@ def test_who_is_dropped_while_leaving_leaves_once() -> None:
     witness.send(b"x" * 3000 + b"\n")
     client.send(b"/EXIT\n")
     late.answer()
-    party.clock.advance(0)
+    party.clock.advance(GRACE)
     assert client.aborted
     assert witness.read().endswith(b"xxx\r\n192.0.2.2 has disconnected.\r\n")

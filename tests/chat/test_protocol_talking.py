@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
 from proto.chat.events import Said
+from proto.chat.outgoing import GRACE
 from tests.chat.doubles import NOW, FullTransport, LateHistory
 from tests.chat.party import Client, Party
 
@@ -84,7 +85,7 @@ def test_too_long_a_paste_is_refused_once_and_nothing_of_it_is_said() -> None:
         bob.send(b"x" * 4000 + b"\n")
     bob.send(b".\nafter\n")
     refused, said = bob.read().splitlines()
-    assert refused.startswith(b"! That is too much at once; 16384 bytes is the most.")
+    assert refused.startswith(b"! That is too much at once; 16384 bytes and 1000 ")
     assert said == b"bob says after"
     assert alice.read() == b"bob says after\r\n"
 
@@ -167,7 +168,7 @@ def test_who_is_dropped_while_they_change_the_form_leaves_once_and_whole() -> No
     for _ in range(15):
         bob.chat.dataReceived(b"x" * 4000 + b"\n")
     slow.chat.dataReceived(b"/TIME on\n")
-    party.clock.advance(0)
+    party.clock.advance(GRACE)
     assert slow.aborted
     assert bob.read().endswith(b"slow has disconnected (too slow).\r\n")
     assert (party.house.people, list(party.house.lobby._seats)) == (1, [bob.chat])

@@ -259,8 +259,8 @@ def test_whois_tells_what_is_known_and_no_hidden_address() -> None:
     now = [NOW]
     house = House(LateHistory().kept, lambda: now[0])
     guest, named = Somebody(house), Somebody(house)
-    house.admit(guest, "192.0.2.1", origin="192.0.2.1")
-    house.admit(named, None, origin="192.0.2.2")
+    house.admit(guest, "192.0.2.1", host="192.0.2.1")
+    house.admit(named, None, host="192.0.2.2")
     house.rename(named, "Bob")
     assert talk.whois(house, "192.0.2.1") == "192.0.2.1: in lobby, came just now."
     now[0] += 150

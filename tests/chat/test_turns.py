@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from proto.chat.turns import Turns
+from proto.chat.turns import SIZE, Turns
 from proto.limits import TokenBucket
 
 
@@ -149,3 +149,19 @@ def test_whatever_the_pace_nothing_is_lost_doubled_or_overtaken(
         speaker.clock.advance(1)
     assert "".join(speaker.said) == sent
     assert speaker.clock.getDelayedCalls() == []
+
+
+def test_who_has_much_waiting_is_crowded_however_few_items_it_is() -> None:
+    speaker = Speaker(burst=1)
+    long = "x" * (SIZE // 2)
+    speaker.turns.add([long, long, long, long])
+    crowded = [speaker.turns.crowded]
+    speaker.turns.go_on()
+    crowded.append(speaker.turns.crowded)
+    speaker.clock.advance(1)
+    crowded.append(speaker.turns.crowded)
+    speaker.turns.add([long])
+    crowded.append(speaker.turns.crowded)
+    speaker.turns.clear()
+    crowded.append(speaker.turns.crowded)
+    assert crowded == [True, True, False, True, False]

@@ -3,9 +3,10 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.testing import StringTransport
 
-from proto.chat.unread import unacknowledged
+from proto.chat.unread import READ_AT_ONCE, read_little, unacknowledged
 
 
 class Connected:
@@ -35,3 +36,10 @@ def test_where_it_cannot_be_told_it_is_nothing() -> None:
     with open("/dev/null", "rb") as file:
         for transport in (Connected(closed), Connected(file), StringTransport(), object()):
             assert unacknowledged(transport) == 0
+
+
+def test_a_client_is_read_little_at_a_time() -> None:
+    transport = FileDescriptor()
+    read_little(transport)
+    assert transport.bufferSize == READ_AT_ONCE < FileDescriptor().bufferSize
+    read_little(StringTransport())  # knows of no such thing

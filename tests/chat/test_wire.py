@@ -130,7 +130,7 @@ ANSWERS: list[tuple[Event, str]] = [
     ),
     (
         People("den", (("al", None), ("bo", ""), ("cy", "tea")), 2),
-        "In den: al, bo (away), cy (away: tea) and 2 more.",
+        "In den: al, bo (away), cy (away) and 2 more.",
     ),
     (People("no room", (), 0), "Nobody is in no room."),
     (Rooms((("den", 2), ("lobby", 0)), 3), "Rooms: den (2), lobby (0) and 3 more."),

@@ -45,7 +45,7 @@ def test_checking_makes_nothing_and_tells_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="choose a folder"):
         check(str(tmp_path / "file" / "x"))
     check("postgresql://bob@127.0.0.1:1/db", connect=False)
-    with pytest.raises(StartError, match="start it, or correct"):
+    with pytest.raises(StartError, match="correct host, user"):
         check("postgresql://bob@127.0.0.1:1/db")
     with pytest.raises(StartError, match="cannot be read; write it as postgresql://"):
         check("postgresql://bob@[", connect=False)

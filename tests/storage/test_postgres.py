@@ -156,8 +156,8 @@ def test_what_is_no_database_of_ours_is_refused_in_one_line_with_a_remedy(server
         newer: "a newer proto wrote it (schema 99, this one knows 1); start that one or",
         other: "schema proto_chat is another program's; rename that",
         server.url("ascii"): "its encoding is not UTF8; make one: createdb -E UTF8",
-        server.url("nowhere"): 'database "nowhere" does not exist; start it, or correct',
-        "postgresql://proto@/x?host=/nowhere": "start it, or correct host,",
+        server.url("nowhere"): 'database "nowhere" does not exist; correct host',
+        "postgresql://proto@/x?host=/nowhere": "correct host, user,",
     }
     for url, expected in told.items():
         for look in (Asker, check):
@@ -230,5 +230,5 @@ for look in (check, lambda url: open_history(url, print)):
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment()
     )
-    told = "PostgreSQL needs psycopg, which is not installed: pip install 'proto[postgres]'\n"
+    told = "PostgreSQL needs psycopg, which is not installed: pip install 'psycopg[binary]'\n"
     assert (done.stdout, done.stderr) == (told * 2, "")

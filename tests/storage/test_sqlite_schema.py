@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from proto.storage.database import prepare
+from proto.storage.pruning import Keep
 from proto.storage.sqlite import FILE
 from proto.storage.sqlite_schema import FUNCTIONS, MIGRATIONS
 from tests.storage.waiting import Asker
@@ -49,3 +50,17 @@ def test_whoever_drops_a_line_by_hand_drops_it_from_the_index_too(tmp_path: Path
         database.execute("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
         database.execute("INSERT INTO found (found) VALUES ('rebuild')")
         assert database.execute(found).fetchall() == [(1,)]
+
+
+def test_the_index_is_that_of_the_lines_after_writing_and_after_dropping(tmp_path: Path) -> None:
+    asker = Asker(tmp_path, keep=Keep(lines=3))
+    asker.log.start()
+    for text in ("hello bob", "!!", "caf\u00e9 hello", "one", "two hello", "three"):
+        asker.insist("lobby", text)
+        asker.insist("den", text)
+    asker.log.close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        (count,) = database.execute("SELECT count(*) FROM lines").fetchone()
+        assert count < 12
+        # It raises where the index is not that of the content.
+        database.execute("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")

@@ -77,10 +77,15 @@ def chromium(folder: Path) -> Iterator[Browser]:
         driver.quit()
 
 
-def suite(folder: Path, web_port: int = 0, state: str = "state") -> Twistd:
-    """The chat and the web with the repository's static files, and nothing in people's way."""
+def suite(
+    folder: Path, web_port: int = 0, state: str = "state", limit: str = "max-per-minute = 0"
+) -> Twistd:
+    """The chat and the web with the repository's static files, and only `limit` in people's way.
+
+    `limit` is a line of the chat's part of the configuration.
+    """
     lines = (
-        f'[chat]\nport = "0"\nstate = "{state}"\nflood-rate = 0\nmax-per-minute = 0',
+        f'[chat]\nport = "0"\nstate = "{state}"\nflood-rate = 0\n{limit}',
         f'[web]\nport = "{web_port}"\npath = {json.dumps(str(ROOT / "static"))}\n',
     )
     (folder / "x.toml").write_text("\n".join(lines))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import random
 import re
 import shutil
 import signal
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -44,6 +45,19 @@ def program(name: str, package: str) -> str:
 def environment(**extra: str) -> dict[str, str]:
     """Our environment with the checkout on sys.path, as `PYTHONPATH=.` gives it."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **extra}
+
+
+def free_port() -> int:
+    """A port on which nobody listens, for a server that must be told one.
+
+    It is below those that the kernel gives to clients (ip_local_port_range): of these, any may be
+    taken before the server comes to it.
+    """
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Program:

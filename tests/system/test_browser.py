@@ -30,6 +30,17 @@ return $$("body *").filter(hasText).map((element) => {
   return [(Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05), element.outerHTML];
 }).sort(([one], [other]) => one - other)[0];
 """
+# Words of a table that stand in two rows.
+BROKEN = """
+const rows = (text) => {
+  const range = document.createRange();
+  range.selectNodeContents(text);
+  return new Set([...range.getClientRects()].map((each) => each.top)).size;
+};
+return $$("th, td").flatMap((cell) => [...cell.childNodes])
+  .filter((text) => text.nodeType === 3 && !/\\s/.test(text.data) && rows(text) > 1)
+  .map((text) => text.data);
+"""
 HOSTILE = """<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>"""
 
 
@@ -61,8 +72,38 @@ def test_two_browsers_and_telnet_read_the_same_lines_in_the_same_order(
         tom.wait_for(r"of one paste\r?$")
         bob.says("/NAEM")
         bob.shows("#trouble[role=alert]", "/NAME")
-        bob.says("/HELP")
+        bob.types("/HELP", Keys.ENTER)  # what was refused is selected: typing takes its place
         bob.shows(".notice", "/JOIN")
+
+
+def test_a_typed_question_is_answered_among_the_lines_for_oneself_alone(
+    chat_site: Twistd, ann: Browser, bob: Browser
+) -> None:
+    ann.open(chat_site.port("web"), "ann")
+    bob.open(chat_site.port("web"))
+    bob.clicks(".choose")  # the name one has is selected
+    bob.types("bob", Keys.ENTER)
+    bob.wait("$('.my-name').textContent === 'bob'")
+    bob.says("/AWAY tea")
+    bob.says("hello\n  from a paste")
+    ann.reads("from a paste")
+    ann.shows("#people .away", "away: tea")
+    answers = "return $$('.notice:has(.answer)').map((each) => each.innerText)"
+    assert ann.run(answers) == [], "the page asked these itself"
+    for question, answer in (
+        ("/WHO", "bob (away: tea)"),
+        ("/ROOMS", "lobby, 2 people"),
+        ("/HISTORY 2", "bob pasted:\nhello\n  from a paste"),
+        ("/SEARCH paste", "Found in lobby (only you see this)"),
+        ("/SEARCH nowhere", "Nothing."),
+    ):
+        ann.says(question)
+        ann.shows(".notice", answer)
+    assert len(ann.run(answers)) == 5
+    assert bob.run(answers) == []
+    ann.clicks("#search-toggle")
+    ann.submits("#search-words", "hello")
+    ann.shows("#search-results", "hello\n  from a paste")
 
 
 def test_a_name_is_changed_refused_beside_its_field_and_kept_for_the_next_visit(
@@ -80,12 +121,19 @@ def test_a_name_is_changed_refused_beside_its_field_and_kept_for_the_next_visit(
     ann.says("/EXIT")
     ann.shows("#state", "You have left.")
     bob.reads("ann has disconnected.")
+    assert ann.run("return $$('#panel [type=submit]:not(:disabled)').length") == 0
+    ann.says("read after")
+    ann.shows("#trouble", "Not connected")
     ann.clicks("#retry")
     ann.is_online()
+    ann.shows("#unsent[role=status]", "press Enter to send")
+    assert ann.run("return $('#trouble').textContent") == ""
+    assert ann.run("return $$('#panel [type=submit]:disabled').length") == 0
     ann.shows(".my-name", "ann")
     bob.shows("#people", "ann")
-    ann.says("read after")
+    ann.types(Keys.ENTER)
     ann.reads("read after")
+    assert ann.run("return $('#unsent').textContent") == ""
     assert ann.sequences() == [1, 2]
 
 
@@ -202,6 +250,14 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
     ann.wait("document.activeElement.id === 'panel-toggle' && !$('#panel').checkVisibility()")
     box = ann.run("const {top, bottom} = $('#say').getBoundingClientRect(); return [top, bottom]")
     assert 0 < box[0] < box[1] <= 640
+
+
+def test_the_status_page_breaks_no_word_on_a_phone(chat_site: Twistd, ann: Browser) -> None:
+    ann.resizes(360, 640)
+    ann.driver.get(f"http://127.0.0.1:{chat_site.port('web')}/status.html")
+    ann.shows("#counters", "proto_")
+    assert ann.run("return document.documentElement.scrollWidth") <= 360
+    assert ann.run(BROKEN) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -9,7 +9,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.system.browser import Browser, suite, talk
 from tests.system.cable import Cable
-from tests.system.programs import Twistd
+from tests.system.programs import ROOT, Twistd, dial, read_until
 
 
 def test_history_is_loaded_by_scrolling_up_and_the_reading_position_stays(
@@ -237,6 +237,44 @@ def test_the_page_waits_longer_after_each_try_and_never_more_than_half_a_minute(
         "return [[0, 0], [0, 1], [3, 0.5], [99, 0], [99, 1]].map((each) => waitBefore(...each))"
     )
     assert waits == [500, 1000, 6000, 15000, 30000]
+
+
+def test_who_is_not_let_in_reads_why_and_comes_in_when_there_is_room(
+    ann: Browser, tmp_path: Path
+) -> None:
+    with suite(tmp_path, limit="max-per-address = 1") as server:
+        with dial(server.port("chat")) as first:
+            read_until(first, b"You are ")
+            ann.driver.get(f"http://127.0.0.1:{server.port('web')}/chat.html")
+            ann.shows("#state", "Offline: 1 connections from your address are open already")
+            first.sendall(b"/EXIT\r\n")
+            while first.recv(4096):
+                continue
+        ann.clicks("#retry")
+        ann.is_online()
+
+
+def test_who_came_too_often_is_tried_again_when_the_server_says(
+    ann: Browser, tmp_path: Path
+) -> None:
+    with suite(tmp_path, limit="max-per-minute = 1") as server:
+        with dial(server.port("chat")) as first:
+            read_until(first, b"You are ")
+        ann.driver.get(f"http://127.0.0.1:{server.port('web')}/chat.html")
+        told = "more than 1 new connections a minute from your address"
+        ann.wait("$('#state').textContent === arguments[0]", f"Offline: {told}; trying again")
+        # By itself the page would wait for half a minute at most.
+        ann.wait("/^in (3[1-9]|[4-6].) s$/.test($('#countdown').textContent)")
+
+
+def test_a_server_without_a_chat_is_told_apart_and_not_tried_again(
+    ann: Browser, tmp_path: Path
+) -> None:
+    with Twistd("web", "--port", "0", "--path", str(ROOT / "static"), cwd=tmp_path) as server:
+        ann.driver.get(f"http://127.0.0.1:{server.port('web')}/chat.html")
+        ann.shows("#state", "There is no chat on this server.")
+        ann.shows("#retry", "Try again")
+        assert ann.run("return $('#countdown').textContent") == ""
 
 
 def test_a_session_opened_in_another_tab_says_so_here_and_does_not_fight_for_it(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from typing import Final
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from tests.system.programs import ROOT, Program, environment, program, run
+from tests.system.programs import ROOT, Program, environment, free_port, program, run
 
 DOCUMENTS: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PORTS: Final = {"chat": "12345", "web": "8080", "logfile": "1514", "echo": "8007"}
@@ -63,12 +62,6 @@ def steps(block: str) -> list[Step]:
     return result
 
 
-def free_port() -> str:
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder as a newcomer has it, with the files that the examples name."""
@@ -82,7 +75,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_console_block_does_what_it_shows(block: str, folder: Path) -> None:
     for name, package in (("nc", "netcat-openbsd"), ("curl", "curl"), ("openssl", "openssl")):
         program(name, package)
-    moved = {port: free_port() for port in PORTS.values()}
+    moved = {port: str(free_port()) for port in PORTS.values()}
     env = environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     with ExitStack() as servers:
         for step in steps(block):

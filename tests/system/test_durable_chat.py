@@ -147,7 +147,7 @@ def test_a_second_chat_on_the_same_folder_is_told_in_one_line(tmp_path: Path) ->
         with Twistd(*chat, cwd=tmp_path) as second:
             assert second.end() == 1
             assert second.output == (
-                f"twistd chat: {tmp_path / 'state'}: another process uses it; "
+                f"twistd chat: --state: {tmp_path / 'state'}: another process uses it; "
                 "stop it or choose another folder\n"
             )
         assert server.end(signal.SIGTERM) == 0

@@ -28,7 +28,7 @@ WRONG: dict[str, list[object]] = {
     "delay": ["x", "-1"],
     "max-request": ["0", "x", "1 KB", "-1", True],
     "hold-input": ["1", "x"],
-    "state": ["", 1],
+    "state": ["", "postgressql://chat:secret@localhost/chat", "mysql://x/y", 1],
     "keep-lines": ["-1", "x"],
     "keep-days": ["-1", "x"],
     "keep-rooms": ["-1", "x"],

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from proto.web.backlog import SLICE, Backlog, Bounds
+from proto.web.backlog import GRACE, SLACK, SLICE, Backlog, Bounds
 
 
 class Keeper:
@@ -63,13 +63,33 @@ def test_too_much_is_told_once_and_forgotten() -> None:
     keeper = Keeper()
     keeper.backlog.pauseProducing()
     keeper.backlog.send(b"x" * 1000)
+    keeper.backlog.send(b"x")
+    keeper.backlog.send(b"x")
     assert keeper.told == []
-    keeper.backlog.send(b"x")
-    keeper.backlog.send(b"x")
+    keeper.clock.advance(GRACE)
     keeper.backlog.resumeProducing()
     assert keeper.told == ["does not read: more than 1000 bytes wait"]
     assert (keeper.written, keeper.backlog.waiting) == ([], 0)
     assert not keeper.clock.getDelayedCalls()
+
+
+def test_far_too_much_is_told_at_once() -> None:
+    keeper = Keeper()
+    keeper.backlog.pauseProducing()
+    keeper.backlog.send(b"x" * 1000 * SLACK)
+    assert keeper.told == []
+    keeper.backlog.send(b"x")
+    assert keeper.told == ["does not read: more than 1000 bytes wait"]
+    assert not keeper.clock.getDelayedCalls()
+
+
+def test_who_reads_in_time_what_came_at_once_is_not_too_slow() -> None:
+    keeper = Keeper()
+    keeper.backlog.pauseProducing()
+    keeper.backlog.send(b"x" * 2000)
+    keeper.backlog.resumeProducing()
+    keeper.clock.advance(GRACE)
+    assert keeper.told == ["drained"]
 
 
 def test_stuck_begins_with_the_first_pause() -> None:

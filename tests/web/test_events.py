@@ -215,7 +215,7 @@ def test_what_waits_is_sent_before_the_end() -> None:
 def test_a_peer_with_too_much_waiting_is_cut_off() -> None:
     reader = Reader(max_queue=100)
     reader.wire.fill()
-    reader.stream.send("x" * 100)
+    reader.stream.send("x" * 400)
     assert reader.feed.closed == 0  # not while the application is sending
     reader.clock.advance(0)
     assert reader.wire.is_cut()
@@ -325,7 +325,7 @@ async def test_http_2_what_is_above_the_window_waits() -> None:
     assert reader.stream.waiting == 0  # HTTP/2 has it, and is full now
     reader.stream.send("y")
     assert reader.stream.waiting == 9
-    reader.stream.send("z" * 200)
+    reader.stream.send("z" * 500)
     assert reader.feed.closed == 0
     reader.clock.advance(0)
     assert "StreamReset" in await reader.read()
@@ -344,7 +344,7 @@ async def test_http_2_a_full_transport_is_heeded_whatever_the_window() -> None:
     reader.wire.drain()
     assert b"".join(await reader.read()) == b"data: x\n\ndata: y\n\n"
     reader.wire.fill()
-    for _ in range(200):
+    for _ in range(500):
         reader.stream.send("z")
     assert reader.feed.closed == 0
     assert await reader.is_closed()

@@ -7,6 +7,7 @@ import pytest
 from twisted.logger import LogEvent, capturedLogs
 from websockets.frames import Frame
 
+from proto.web.backlog import GRACE
 from proto.web.frames import text_frame
 from proto.web.sockets import SLICE
 from tests.web.sockets import Visit, Witness, masked
@@ -71,7 +72,7 @@ def test_a_peer_with_too_much_waiting_is_cut_off() -> None:
     visit.wire.fill()
     visit.socket.send_text("x" * 900)
     assert not visit.wire.is_cut()
-    visit.socket.send_text("x" * 100)
+    visit.socket.send_text("x" * 4000)
     assert visit.wire.is_cut()
     assert visit.socket.waiting == 0
     assert visit.witness.told == []  # not while the application is sending
@@ -100,6 +101,7 @@ def test_pongs_nobody_takes_count_as_waiting() -> None:
     visit.send(ping * 9)
     assert visit.socket.waiting == 9 * 102
     visit.send(ping)
+    visit.clock.advance(GRACE)
     assert visit.wire.is_cut()
 
 

@@ -240,3 +240,22 @@ def test_how_long_somebody_may_be_stuck_can_be_changed_for_who_comes_later() -> 
         visitor.wire.fill()
     chat.clock.advance(6)
     assert (before.wire.is_cut(), after.wire.is_cut()) == (False, True)
+
+
+def test_the_door_tells_whether_one_may_come_in_and_keeps_nobody() -> None:
+    chat = ChatSite(limits=Limits(per_address=2))
+    inside = [WebSocket(chat) for _ in range(2)]
+    refused = ask(chat.site, "/api/v1/chat/door")
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "10")
+    assert json.loads(refused.body)["detail"].startswith("2 connections from your address")
+    inside[0].leave()
+    for _ in range(3):
+        assert ask(chat.site, "/api/v1/chat/door").status == 204
+    assert chat.admissions.open == 1
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1/chat/", "/api/v1/chat/nothing"])
+def test_where_nothing_is_the_page_is_our_own(path: str) -> None:
+    answer = ask(ChatSite().site, path)
+    assert answer.status == 404
+    assert b"No luck" not in answer.body

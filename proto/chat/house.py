@@ -15,7 +15,14 @@ from typing import Final
 from proto.chat.events import Left, Missed, Moved, Refused, Renamed, TakenOver
 from proto.chat.history import History, Lines, Session, Span
 from proto.chat.ignoring import Ignoring
-from proto.chat.names import Names, fold, is_given, valid_identifier, valid_name
+from proto.chat.names import (
+    Names,
+    NameTaken,
+    fold,
+    is_given,
+    valid_identifier,
+    valid_name,
+)
 from proto.chat.person import Member, Person
 from proto.chat.room import MISSED, Room
 from proto.chat.sessions import Sessions
@@ -27,6 +34,8 @@ WAITING_LINES: Final = 1000
 LAST_LINES: Final = 20
 POSTERS: Final = 1000
 """People who have lines said without being here, and can be ignored."""
+BORNE: Final = 10_000
+"""Names whose bearers have left, or took another, and since when."""
 
 
 class NotInARoom(PeerError):
@@ -74,6 +83,7 @@ class House:
         self._rooms: dict[str, Room] = {}
         self._entering: dict[Member, Room] = {}
         self._posters: dict[str, tuple[str, Person]] = {}
+        self._borne: dict[str, float] = {}
         self.lobby = self._open(LOBBY)
 
     @property
@@ -104,6 +114,19 @@ class House:
     def poster(self, name: str) -> tuple[str, Person] | None:
         """Who had a line said lately by that name, without being here."""
         return self._posters.get(fold(name))
+
+    def check_absent(self, session: Session) -> None:
+        """Raise a `PeerError` when people would take who has that session for somebody else: who
+        bears its name, or one that looks like it, or has borne it since."""
+        self._names.check_free(session.name)
+        if self._borne.get(fold(session.name), 0.0) * 1000 > session.at + 1:
+            raise NameTaken(f"{session.name} has been somebody else since.")
+
+    def _bore(self, name: str) -> None:
+        self._borne.pop(fold(name), None)
+        self._borne[fold(name)] = self.now()
+        if len(self._borne) > BORNE:
+            del self._borne[next(iter(self._borne))]
 
     # Coming and going.
 
@@ -143,6 +166,7 @@ class House:
         if not self.is_here(member):
             return
         self._names.release(member.name)
+        self._bore(member.name)
         self.ignoring.forget(member)
         self.sessions.end(member)
         member.person.correspondent = None  # Those who left would hold one another, in a chain.
@@ -164,6 +188,7 @@ class House:
         room.check_waiting()
         old = member.name
         member.name = self._names.change(old, wanted, member)
+        self._bore(old)
         self.ignoring.recognise(member)
         room.announce(Renamed(old, member.name))
 

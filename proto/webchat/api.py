@@ -243,7 +243,7 @@ class ChatApi:
         except PeerError as refusal:
             raise HTTPError(503, str(refusal), [("Retry-After", "5")]) from None
         try:
-            house.check_name(session.name)
+            house.check_absent(session)
         except PeerError as refusal:
             raise HTTPError(409, str(refusal)) from None
         person = Person(host=host_of(request.client), digest=session.digest)

@@ -367,3 +367,18 @@ def test_questions_count_until_they_are_answered_even_when_who_asked_has_left() 
     history.answer_all()
     assert again.answer().status == 503
     assert len([pending(chat, LOBBY) for _ in range(8)]) == 8
+
+
+def test_an_old_token_does_not_speak_as_somebody_who_bore_the_name_since() -> None:
+    chat = ChatSite()
+    old = "from before she came"
+    chat.history.keep_session(Session(digest_of(old), "ann", "lobby", 0, AT - 1000))
+    ann = present(chat.house, "ann")
+    own = chat.house.sessions.token_of(ann)
+    chat.house.leave(ann)
+    answers = [
+        chat.post(lines_of("lobby"), {"text": "x"}, Authorization=f"Bearer {token}")
+        for token in (old, own)
+    ]
+    assert [answer.status for answer in answers] == [409, 201]
+    assert json.loads(answers[0].body)["detail"] == "ann has been somebody else since."

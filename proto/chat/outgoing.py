@@ -20,7 +20,7 @@ from proto.chat.unread import unacknowledged
 from proto.metrics import Tally
 
 SLICE: Final = 65536
-"""Bytes handed to the transport at a time; it calls itself full above as many."""
+"""Bytes handed to the transport at a time; with as many, at the latest, it calls itself full."""
 
 GRACE: Final = 1.0
 """Seconds that a client may be above the hard mark: what many say in one turn of the reactor comes

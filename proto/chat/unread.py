@@ -10,11 +10,12 @@ from typing import Final
 from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-READ_AT_ONCE: Final = 4096
+READ_AT_ONCE: Final = 16384
 """Bytes that are read from a client in one turn of the reactor; Twisted reads 65,536.
 
 What costs no turn of flood control, such as telnet commands, costs time all the same: so it is
-little for each client, and the others have their turn.
+little for each client, and the others have their turn.  Above as many bytes that wait to be written
+the transport calls itself full, so it is not less.
 """
 _INT: Final = struct.Struct("i")
 

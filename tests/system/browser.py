@@ -20,7 +20,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.system.programs import ROOT, Twistd, dial, read_until
+from tests.system.programs import ROOT, Twistd, dial, free_port, read_until
 
 DEADLINE: Final = 60.0
 """Seconds that the page may take to show something; the machine has other things to do."""
@@ -82,8 +82,10 @@ def suite(
 ) -> Twistd:
     """The chat and the web with the repository's static files, and only `limit` in people's way.
 
-    `limit` is a line of the chat's part of the configuration.
+    `limit` is a line of the chat's part of the configuration.  The web's port, if none is told, is
+    one that a second server can have too when this one is gone.
     """
+    web_port = web_port or free_port()
     lines = (
         f'[chat]\nport = "0"\nstate = "{state}"\nflood-rate = 0\n{limit}',
         f'[web]\nport = "{web_port}"\npath = {json.dumps(str(ROOT / "static"))}\n',

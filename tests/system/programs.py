@@ -51,10 +51,10 @@ def free_port() -> int:
     """A port on which nobody listens, for a server that must be told one.
 
     It is below those that the kernel gives to clients (ip_local_port_range): of these, any may be
-    taken before the server comes to it.
+    taken before the server comes to it.  And it is none that browsers refuse, as 10080.
     """
     while True:
-        port = random.randrange(10_000, 30_000)
+        port = random.randrange(11_000, 30_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

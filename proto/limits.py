@@ -11,6 +11,11 @@ from typing import Final
 from proto.errors import PeerError
 
 MINUTE: Final = 60.0
+GRACE: Final = 1.0
+"""Seconds that more may wait for a slow peer than its queue may hold: what many say in one turn of
+the reactor comes before the transport can send any of it."""
+SLACK: Final = 4
+"""So many times what a queue may hold is too much at once."""
 SWEEP_EVERY: Final = 1024
 """Newcomers between two clean-ups of addresses that left more than a minute ago."""
 
@@ -62,6 +67,15 @@ class Admissions:
         self._now = now
         self._addresses: dict[str, _Address] = {}
         self._newcomers = 0
+
+    def admit(self, group: str) -> None:
+        """Count one more connection, which has an address already.  Raises `TooMany`."""
+        self.enter()
+        try:
+            self.claim(group)
+        except TooMany:
+            self.leave()
+            raise
 
     def enter(self) -> None:
         """Count one more connection.  Raises `TooMany` when the service is full."""

@@ -82,6 +82,13 @@ def test_an_address_that_left_is_forgotten_at_once_where_no_minute_counts() -> N
     assert remembered(guard) == 0
 
 
+def test_whoever_may_not_come_in_is_not_counted_in_all_either() -> None:
+    guard = admissions(Clock(), per_address=1)
+    guard.admit("a")
+    assert refused(guard.admit, "a").reason == "per-address"
+    assert guard.open == 1
+
+
 # --- per minute ----------------------------------------------------------------------------
 
 

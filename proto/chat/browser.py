@@ -344,7 +344,7 @@ class BrowserMember:
         """Several lines are never a command."""
         text = talk.cleaned(text, self._rules.line_limit).rstrip()
         if "\n" in text:
-            talk.say(self.house, self, text)
+            talk.say(self, text)
             self._turns.charge(talk.extra_turns(text))
         elif text:
             obey(self, text)

@@ -78,13 +78,13 @@ def obey(person: Commander, line: str) -> None:
 
     A command with spaces before it is one too, lest a token or a private line is said to everyone.
     """
-    command = line.lstrip()
-    if command[1:].partition(" ")[0].upper() in BY_NAME and command.startswith("/"):
-        line = command
+    unindented = line.lstrip()
+    if unindented.startswith("/") and unindented[1:].partition(" ")[0].upper() in BY_NAME:
+        line = unindented
     if not line.startswith("/"):
-        talk.say(person.house, person, line)
+        talk.say(person, line)
     elif line.startswith("//"):
-        talk.say(person.house, person, line[1:])
+        talk.say(person, line[1:])
     else:
         word, _, rest = line[1:].partition(" ")
         find(word).run(person, rest.strip())
@@ -142,7 +142,7 @@ def whois(person: Commander, rest: str) -> None:
 
 def emote(person: Commander, rest: str) -> None:
     """Do something rather than say it."""
-    talk.emote(person.house, person, _needed(rest, "ME"))
+    talk.emote(person, _needed(rest, "ME"))
 
 
 def message(person: Commander, rest: str) -> None:
@@ -176,12 +176,11 @@ def rooms(person: Commander, rest: str) -> None:
 def topic(person: Commander, rest: str) -> None:
     """Show what the room is about, or say what it is."""
     if rest:
-        talk.set_topic(person.house, person, "" if rest == "-" else rest)
+        talk.set_topic(person, "" if rest == "-" else rest)
         return
     now = room_of(person).topic
-    about = (
-        f"Topic: {now.text}  (set by {now.sender})" if now and now.text else "There is no topic."
-    )
+    # The text comes last: it might say who has set it.
+    about = f"Topic, set by {now.sender}: {now.text}" if now and now.text else "There is no topic."
     person.deliver(Notice(about))
 
 
@@ -209,12 +208,12 @@ def paste(person: Commander, rest: str) -> None:
 
 def away(person: Commander, rest: str) -> None:
     """Say that one does not read."""
-    talk.go_away(person.house, person, rest)
+    talk.go_away(person, rest)
 
 
 def back(person: Commander, rest: str) -> None:
     """Say that one reads again."""
-    talk.come_back(person.house, person)
+    talk.come_back(person)
 
 
 def ignore(person: Commander, rest: str) -> None:

@@ -18,7 +18,7 @@ class Figures:
         self.deliveries = metrics.tally("chat_deliveries", "Events that were queued for a client.")
         self.bytes_in = metrics.tally("chat_bytes_received", "Bytes read from chat clients.")
         self.bytes_out = metrics.tally("chat_bytes_sent", "Bytes written to chat clients.")
-        metrics.gauge("chat_queue_bytes", "Bytes that wait for slow clients.", queue_bytes)
+        metrics.gauge("chat_queue_bytes", "Bytes that wait for slow terminals.", queue_bytes)
         metrics.gauge("chat_people", "People present.", lambda: house.people)
         metrics.gauge("chat_rooms", "Rooms that are open.", lambda: len(house.rooms))
 

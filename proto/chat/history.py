@@ -215,7 +215,20 @@ class MemoryHistory:
         return Lines(tuple(reversed(lines)), more)
 
 
-class TimedHistory:
+class _Around:
+    """Another history, for all that is asked but to append."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self.recent = history.recent
+        self.read = history.read
+        self.search = history.search
+        self.keep_session = history.keep_session
+        self.find_session = history.find_session
+        self.vacated = history.vacated
+
+
+class TimedHistory(_Around):
     """Another history, whose time from asking to storing is observed in seconds."""
 
     def __init__(
@@ -224,15 +237,9 @@ class TimedHistory:
         seconds: Callable[[], float],
         observe: Callable[[float], object],
     ) -> None:
-        self._history = history
+        super().__init__(history)
         self._seconds = seconds
         self._observe = observe
-        self.recent = history.recent
-        self.read = history.read
-        self.search = history.search
-        self.keep_session = history.keep_session
-        self.find_session = history.find_session
-        self.vacated = history.vacated
 
     def append(
         self, room: str, event: Spoken, stored: StoredCallback, refused: RefusedCallback
@@ -246,19 +253,13 @@ class TimedHistory:
         stored(line)
 
 
-class CopiedHistory:
+class CopiedHistory(_Around):
     """Another history; whatever is stored there is copied, before anybody hears it."""
 
     def __init__(self, history: History, copy: Callable[[str, Stored], None]) -> None:
         """`copy` takes the room and what was said there."""
-        self._history = history
+        super().__init__(history)
         self._copy = copy
-        self.recent = history.recent
-        self.read = history.read
-        self.search = history.search
-        self.keep_session = history.keep_session
-        self.find_session = history.find_session
-        self.vacated = history.vacated
 
     def append(
         self, room: str, event: Spoken, stored: StoredCallback, refused: RefusedCallback

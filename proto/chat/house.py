@@ -35,7 +35,7 @@ LAST_LINES: Final = 20
 POSTERS: Final = 1000
 """People who have lines said without being here, and can be ignored."""
 BORNE: Final = 10_000
-"""Names whose bearers have left, or took another, and since when."""
+"""Names whose bearers have left, or took another, and when: in milliseconds since 1970."""
 
 
 class NotInARoom(PeerError):
@@ -83,7 +83,7 @@ class House:
         self._rooms: dict[str, Room] = {}
         self._entering: dict[Member, Room] = {}
         self._posters: dict[str, tuple[str, Person]] = {}
-        self._borne: dict[str, float] = {}
+        self._borne: dict[str, int] = {}
         self.lobby = self._open(LOBBY)
 
     @property
@@ -119,12 +119,12 @@ class House:
         """Raise a `PeerError` when people would take who has that session for somebody else: who
         bears its name, or one that looks like it, or has borne it since."""
         self._names.check_free(session.name)
-        if self._borne.get(fold(session.name), 0.0) * 1000 > session.at + 1:
+        if self._borne.get(fold(session.name), 0) > session.at:
             raise NameTaken(f"{session.name} has been somebody else since.")
 
     def _bore(self, name: str) -> None:
         self._borne.pop(fold(name), None)
-        self._borne[fold(name)] = self.now()
+        self._borne[fold(name)] = int(self.now() * 1000)
         if len(self._borne) > BORNE:
             del self._borne[next(iter(self._borne))]
 

@@ -17,16 +17,11 @@ from zope.interface import implementer
 
 from proto.chat.outbox import Outbox
 from proto.chat.unread import unacknowledged
+from proto.limits import GRACE, SLACK
 from proto.metrics import Tally
 
 SLICE: Final = 65536
 """Bytes handed to the transport at a time; with as many, at the latest, it calls itself full."""
-
-GRACE: Final = 1.0
-"""Seconds that a client may be above the hard mark: what many say in one turn of the reactor comes
-before the transport can send any of it."""
-SLACK: Final = 4
-"""So many times the hard mark is dropped at once."""
 
 
 class Transport(Protocol):

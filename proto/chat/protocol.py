@@ -329,7 +329,7 @@ class ChatProtocol(Protocol):
         if paste is not None and not paste.is_dropped:
             self._turns.charge(talk.extra_turns(paste.text))
             try:
-                talk.say(self.house, self, paste.text)
+                talk.say(self, paste.text)
             except PeerError as refusal:
                 self.deliver(Refused(str(refusal)))
 

@@ -74,19 +74,21 @@ class Impatient(PeerError):
     """Somebody asks on before they were answered."""
 
 
-def say(house: House, member: Member, text: str) -> None:
+def say(member: Member, text: str) -> None:
     """Say a line, or several as one, to the room one is in.
 
     One of which nothing is seen is refused: an answer finds out that its sender has gone.
     """
-    text = text.rstrip()
-    if not text:
-        raise NothingSeen("Nothing of that line can be seen.")
-    if "\n" in text:
-        check_paste(text)
-        room_of(member).say(member, Pasted(member.name, text))
-    else:
-        room_of(member).say(member, Said(member.name, text))
+    room_of(member).say(member, line_of(member.name, text))
+
+
+def line_of(sender: str, text: str) -> Said | Pasted:
+    """What is said by a text: one line, or several as one.  Raises `NothingSeen` or `TooLong`."""
+    text = _seen(text)
+    if "\n" not in text:
+        return Said(sender, text)
+    check_paste(text)
+    return Pasted(sender, text)
 
 
 def check_paste(text: str) -> None:
@@ -112,12 +114,12 @@ def extra_turns(text: str) -> int:
     return len(text) // A_TURN
 
 
-def emote(house: House, member: Member, text: str) -> None:
+def emote(member: Member, text: str) -> None:
     """Do something in the room one is in."""
     room_of(member).say(member, Emoted(member.name, text))
 
 
-def set_topic(house: House, member: Member, text: str) -> None:
+def set_topic(member: Member, text: str) -> None:
     """Say what the room is about; an empty text takes the topic away."""
     room = room_of(member)
     if text == (room.topic.text if room.topic else ""):
@@ -143,9 +145,7 @@ def reply(house: House, member: Member, text: str) -> None:
 def _tell(house: House, member: Member, other: Member, text: str) -> None:
     if other is member:
         raise NotToYourself("That is you; /MSG is for somebody else.")
-    text = text.rstrip()
-    if not text:
-        raise NothingSeen("Nothing of that line can be seen.")
+    text = _seen(text)
     check_paste(text)
     if other.congested:
         raise NotReading(f"{other.name} does not keep up with reading; try again later.")
@@ -157,7 +157,7 @@ def _tell(house: House, member: Member, other: Member, text: str) -> None:
         member.deliver(WentAway(other.name, other.person.away))
 
 
-def go_away(house: House, member: Member, note: str) -> None:
+def go_away(member: Member, note: str) -> None:
     """Tell the room that one does not read for a while."""
     room = room_of(member)
     room.check_waiting()
@@ -165,7 +165,7 @@ def go_away(house: House, member: Member, note: str) -> None:
     room.announce(WentAway(member.name, member.person.away), member.person.ignored_by)
 
 
-def come_back(house: House, member: Member) -> None:
+def come_back(member: Member) -> None:
     """Tell the room that one reads again."""
     if member.person.away is None:
         raise NothingToDo("You are not away.")
@@ -266,6 +266,13 @@ def _somebody(house: House, name: str) -> Member:
     if other is None:
         raise NobodyCalled("Nobody here is called that; /WHO lists who is.")
     return other
+
+
+def _seen(text: str) -> str:
+    text = text.rstrip()
+    if not text:
+        raise NothingSeen("Nothing of that line can be seen.")
+    return text
 
 
 def _note(text: str) -> str:

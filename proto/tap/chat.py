@@ -94,7 +94,10 @@ class ChatSettings(ListenSettings):
         number(), 5.0, "lines a second after that, the others wait; 0 is no limit", reloads=True
     )
     send_queue: int = setting(
-        size(4096), "1 MiB", "bytes waiting for a client above which it is dropped", reloads=True
+        size(4096),
+        "1 MiB",
+        "bytes waiting for a client above which it is dropped, if they do for a second",
+        reloads=True,
     )
     hold_input: int = setting(
         size(1024),
@@ -139,41 +142,44 @@ def build(settings: ChatSettings, process: Process) -> DoorService:
         raise
     on_the_web = WebChat(factory, keeper.admissions, process.metrics, settings.origin)
     process.mounts.append(on_the_web.mount)
-    checkpoints = LoopingCall(house.sessions.checkpoint)
-    checkpoints.clock = clock
 
     def reload(changed: ChatSettings) -> None:
         apply(factory, changed)
         on_the_web.reload()
 
-    def start() -> None:
-        if isinstance(kept, DurableHistory):
-            kept.start()
-            checkpoints.start(CHECKPOINT_SECONDS, now=False)
-
-    def close() -> Deferred[None] | None:
-        if not isinstance(kept, DurableHistory):
-            return None
-        if checkpoints.running:
-            checkpoints.stop()
-        house.sessions.checkpoint()
-        return deferToThreadPool(clock, clock.getThreadPool(), kept.close)
-
+    grace = process.settings.grace
+    if not isinstance(kept, DurableHistory):
+        return DoorService(keeper, opened, clock, grace, settings, apply=reload)
+    log = _Log(kept, house, clock)
     return DoorService(
-        keeper,
-        opened,
-        clock,
-        process.settings.grace,
-        settings,
-        apply=reload,
-        start=start,
-        close=close,
+        keeper, opened, clock, grace, settings, apply=reload, start=log.start, close=log.close
     )
+
+
+class _Log:
+    """What outlives the process: it begins when twistd forks no more, and ends after everybody."""
+
+    def __init__(self, kept: DurableHistory, house: House, reactor: Any) -> None:
+        self._kept = kept
+        self._house = house
+        self._reactor = reactor
+        self._checkpoints = LoopingCall(house.sessions.checkpoint)
+        self._checkpoints.clock = reactor
+
+    def start(self) -> None:
+        self._kept.start()
+        self._checkpoints.start(CHECKPOINT_SECONDS, now=False)
+
+    def close(self) -> Deferred[None]:
+        if self._checkpoints.running:
+            self._checkpoints.stop()
+        self._house.sessions.checkpoint()
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._kept.close)
 
 
 def keep(settings: ChatSettings, reactor: Any) -> DurableHistory:
     """Where lines are kept that outlive the process.  Raises StartError."""
-    much = Keep(settings.keep_lines, settings.keep_days, settings.keep_rooms)
+    much = Keep(lines=settings.keep_lines, days=settings.keep_days, rooms=settings.keep_rooms)
     with _named():
         return open_history(settings.state, reactor.callFromThread, keep=much)
 

@@ -13,11 +13,8 @@ from typing import Final, Protocol
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
 
-GRACE: Final = 1.0
-"""Seconds that more than `size` bytes may wait: what many say in one turn of the reactor comes
-before the transport can send any of it."""
-SLACK: Final = 4
-"""So many times `size` is too much at once."""
+from proto.limits import GRACE, SLACK
+
 SLICE: Final = 65536
 """Bytes handed to the transport at a time; it calls itself full above as many."""
 

@@ -73,6 +73,11 @@ class WebSocketResource(Resource):
             self.log,
         )
         sockets = self._terms.sockets
+        metrics.gauge(
+            "web_socket_queue_bytes",
+            "Bytes that wait for slow WebSockets",
+            lambda: sum(socket.waiting for socket in sockets),
+        )
         metrics.gauge("web_sockets_open", "WebSockets open now", lambda: len(sockets))
 
     # The application calls this.

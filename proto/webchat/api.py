@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from proto.addresses import group_of, host_of
 from proto.chat import jsonwire, talk
-from proto.chat.events import Event, Pasted, Refused, Rooms, Said, Stored
+from proto.chat.events import Event, Refused, Rooms, Stored
 from proto.chat.factory import ChatFactory
 from proto.chat.history import History, Lines, Recent, Session, Span
 from proto.chat.house import LOBBY
@@ -206,16 +206,13 @@ class ChatApi:
         self._speaking.check(request)
         asked = body_of(request, Text)
         name = room_name(room)
-        try:
-            text = talk.cleaned(asked.text, self._factory.line_limit).rstrip()
-            talk.check_paste(text)
-        except PeerError as refusal:
-            raise WrongField(413, str(refusal), "text") from None
-        if not text:
-            raise WrongField(422, "Nothing of that line can be seen.", "text")
         sender, person = await self._sender(token, request)
+        try:
+            event = talk.line_of(sender, talk.cleaned(asked.text, self._factory.line_limit))
+        except PeerError as refusal:
+            status = 422 if isinstance(refusal, talk.NothingSeen) else 413
+            raise WrongField(status, str(refusal), "text") from None
         stored: Deferred[Stored] = Deferred()
-        event = Pasted(sender, text) if "\n" in text else Said(sender, text)
         try:
             place = self._house.room(name)
             place.say(_Poster(person, stored.errback), event, stored.callback)

@@ -91,12 +91,7 @@ class WebChat:
         admissions = self._admissions
         group = group_of(host_of(request.client))
         try:
-            admissions.enter()
-            try:
-                admissions.claim(group)
-            except TooMany:
-                admissions.leave()
-                raise
+            admissions.admit(group)
         except TooMany as full:
             self._factory.figures.drops(full.reason.replace("-", "_")).value += 1
             status = 503 if full.reason == "full" else 429

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -224,7 +225,7 @@ def test_the_topic_is_shown_set_and_taken_away() -> None:
     assert notice(bob, "/TOPIC") == "There is no topic."
     obey(alice, "/TOPIC  tea and cake")
     assert alice.news() == bob.news()[-1:] == [stored(1, TopicSet("alice", "tea and cake"))]
-    assert notice(bob, "/TOPIC") == "Topic: tea and cake  (set by alice)"
+    assert notice(bob, "/TOPIC") == "Topic, set by alice: tea and cake"
     with pytest.raises(NothingToDo, match="That is the topic already"):
         obey(bob, "/TOPIC tea and cake")
     obey(bob, "/TOPIC -")
@@ -356,3 +357,25 @@ def test_no_line_raises_anything_but_a_refusal_of_one_line(line: str, start: str
     except PeerError as error:
         refusal = str(error)
     assert len(refusal.splitlines()) <= 1
+
+
+def test_a_topic_cannot_say_that_somebody_else_has_set_it() -> None:
+    alice, bob = pair()
+    obey(bob, "/TOPIC free beer  (set by alice)")
+    assert notice(alice, "/TOPIC") == "Topic, set by bob: free beer  (set by alice)"
+
+
+@pytest.mark.parametrize(
+    "line", [" /RESUME secret", "   /msg nobody secret", "\u3000/RESUME secret"]
+)
+def test_a_command_after_spaces_is_not_said_to_everyone(line: str) -> None:
+    alice, bob = pair()
+    with contextlib.suppress(PeerError):
+        obey(alice, line)
+    assert bob.heard() == []
+
+
+def test_what_is_no_command_is_said_with_the_spaces_before_it() -> None:
+    alice, bob = pair()
+    obey(alice, "  /usr/bin/env")
+    assert bob.heard() == ["  /usr/bin/env"]

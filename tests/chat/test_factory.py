@@ -8,9 +8,9 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 
 from proto.chat import skeleton
-from proto.chat.outgoing import GRACE
 from proto.chat.protocol import ChatProtocol
 from proto.errors import PeerError
+from proto.limits import GRACE
 from proto.metrics import Metrics
 from tests.chat.doubles import FullTransport, LateHistory
 from tests.chat.party import WELCOME, Client, Party

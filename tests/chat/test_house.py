@@ -92,7 +92,7 @@ def test_who_left_and_leaves_again_takes_nothing_from_who_has_their_name_now() -
         house.admit(person, None)
         late.answer()
     house.rename(alice, "carol")
-    say(house, alice, "waits")
+    say(alice, "waits")
     house.leave(alice)
     house.rename(bob, "carol")
     house.leave(alice, "too slow")
@@ -108,7 +108,7 @@ def test_one_is_in_one_room_at_a_time_and_hears_only_that() -> None:
     house.move(alice, "Den")
     assert alice.news() == [Entered("Den", "alice", (), 0, None, 0, ())]
     assert bob.news() == [Moved("alice", "Den")]
-    emote(house, alice, "waves")
+    emote(alice, "waves")
     waves = stored(1, Emoted("alice", "waves"))
     assert alice.news() == [waves]
     assert bob.news() == []
@@ -131,7 +131,7 @@ def test_an_empty_room_vanishes_with_its_lines_and_the_lobby_stays() -> None:
     house = house_of()
     alice = present(house, "alice")
     house.move(alice, "den")
-    say(house, alice, "secret")
+    say(alice, "secret")
     assert [room.name for room in house.rooms] == ["lobby", "den"]
     house.move(alice, "lobby")
     assert [room.name for room in house.rooms] == ["lobby"]
@@ -170,11 +170,11 @@ def test_if_the_last_room_is_taken_on_the_way_one_ends_up_in_the_lobby() -> None
     for person in (alice, bob):
         house.admit(person, None)
         late.answer()
-    say(house, alice, "wait")
+    say(alice, "wait")
     house.move(alice, "den")
     house.move(bob, "attic")
     with pytest.raises(NotInARoom):
-        say(house, bob, "between")
+        say(bob, "between")
     alice.news(), bob.news()
     late.answer()
     late.answer()
@@ -189,7 +189,7 @@ def test_whoever_goes_while_between_two_rooms_departs_and_opens_no_room() -> Non
     alice = Somebody(house)
     house.admit(alice, None)
     late.answer()
-    say(house, alice, "wait")
+    say(alice, "wait")
     house.move(alice, "den")
     house.leave(alice)
     departed_early = alice.has_departed
@@ -227,11 +227,11 @@ def test_those_who_left_are_not_held_by_a_chain_of_private_lines() -> None:
 def test_everyone_hears_each_line_of_their_stay_once() -> None:
     house = house_of()
     alice, bob = present(house, "alice"), present(house, "bob")
-    say(house, alice, "one")
+    say(alice, "one")
     house.move(bob, "den")
-    say(house, alice, "two")
+    say(alice, "two")
     house.move(bob, "lobby")
-    say(house, alice, "three")
+    say(alice, "three")
     assert alice.heard() == ["one", "two", "three"]
     assert bob.heard() == ["one", "three"]
     lines = (stored(1, Said("alice", "one")), stored(2, Said("alice", "two")))

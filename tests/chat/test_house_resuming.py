@@ -25,10 +25,10 @@ def test_who_comes_back_has_name_room_and_exactly_the_lines_they_missed() -> Non
     token = house.sessions.token_of(alice)
     for person in (alice, bob):
         house.move(person, "den")
-    say(house, bob, "read")
+    say(bob, "read")
     house.leave(alice)
     for text in ("a", "b"):
-        say(house, bob, text)
+        say(bob, text)
     bob.news()
     back = come_back(house, token)
     assert bob.news() == [Joined("alice")]
@@ -42,7 +42,7 @@ def test_who_knows_what_they_read_is_shown_what_follows_that() -> None:
     alice, bob = present(house, "alice"), present(house, "bob")
     token = house.sessions.token_of(alice)
     for text in "abc":
-        say(house, bob, text)
+        say(bob, text)
     house.leave(alice)
     assert texts(come_back(house, token, after=1).saw[0]) == ["b", "c"]
 
@@ -95,10 +95,10 @@ def test_when_memory_began_anew_the_last_lines_are_shown() -> None:
     token = house.sessions.token_of(alice)
     house.move(alice, "den")
     for text in "abc":
-        say(house, alice, text)
+        say(alice, text)
     house.leave(alice)
     house.move(bob, "den")
-    say(house, bob, "new")
+    say(bob, "new")
     back = come_back(house, token)
     entered = back.saw[0]
     assert isinstance(entered, Entered)
@@ -113,7 +113,7 @@ def test_whom_one_ignored_one_ignores_again() -> None:
     house.leave(alice)
     back = come_back(house, token)
     back.news()
-    say(house, bob, "hello?")
+    say(bob, "hello?")
     assert (back.heard(), house.ignoring.ignored(back)) == ([], ["bob"])
 
 
@@ -126,7 +126,7 @@ def test_who_comes_back_while_still_here_takes_over_and_the_other_is_told_and_le
     token = house.sessions.token_of(alice)
     ignore(house, alice, "bob")
     house.move(alice, "den")
-    say(house, alice, "mine")
+    say(alice, "mine")
     alice.news(), bob.news()
     back = come_back(house, token)
     assert (alice.news(), alice.has_departed) == ([TakenOver()], True)
@@ -164,16 +164,16 @@ def test_lines_that_are_stored_during_a_take_over_are_read_by_the_newcomer_once(
     house.rename(alice, "alice")
     token = house.sessions.token_of(alice)
     newcomer = Somebody(house)
-    say(house, bob, "a")
+    say(bob, "a")
     late.answer()
 
     def found(back: Return) -> None:
         house.admit(newcomer, None, back=back)
 
     house.come_back(token, None, found, refuse)
-    say(house, bob, "b")
+    say(bob, "b")
     late.answer(2)  # where alice is was kept and found; b is being stored
-    say(house, bob, "c")
+    say(bob, "c")
     late.answer_all()
     read = [
         line.sequence
@@ -202,7 +202,7 @@ def test_who_is_between_two_rooms_is_taken_over_with_what_was_kept_of_them(answe
         house.admit(newcomer, None, back=back)
 
     house.come_back(token, None, found, refuse)
-    say(house, alice, "waits")
+    say(alice, "waits")
     house.move(alice, "den")
     house.sessions.checkpoint()  # who is in no room has no place to be kept
     late.answer(2 + answered)

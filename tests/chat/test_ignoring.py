@@ -39,7 +39,7 @@ def come_back(house: House, token: str, host: str | None = None) -> Somebody:
 def reads(house: House, reader: Somebody, speaker: Somebody) -> bool:
     """Whether the one reads what the other says."""
     reader.news()
-    say(house, speaker, "hello")
+    say(speaker, "hello")
     return reader.heard() == ["hello"]
 
 

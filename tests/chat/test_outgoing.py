@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.internet.task import Clock
 
-from proto.chat.outgoing import GRACE, SLACK, SLICE, Budget, Outgoing
+from proto.chat.outgoing import SLICE, Budget, Outgoing
+from proto.limits import GRACE, SLACK
 from proto.metrics import Tally
 from tests.chat.doubles import FullTransport
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proto.chat.outgoing import GRACE
+from proto.limits import GRACE
 from tests.chat.doubles import LateHistory
 from tests.chat.party import WELCOME, Party
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
 from proto.chat.events import Said
-from proto.chat.outgoing import GRACE
+from proto.limits import GRACE
 from tests.chat.doubles import NOW, FullTransport, LateHistory
 from tests.chat.party import Client, Party
 

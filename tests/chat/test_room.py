@@ -27,8 +27,8 @@ def refuse(reason: object) -> None:
 
 
 def test_nobody_not_even_the_sender_sees_a_line_before_it_is_stored() -> None:
-    house, late, alice, bob = late_pair()
-    say(house, alice, "hello")
+    _, late, alice, bob = late_pair()
+    say(alice, "hello")
     assert (alice.news(), bob.news()) == ([], [])
     late.answer()
     assert alice.news() == bob.news() == [stored(1, Said("guest-1", "hello"))]
@@ -36,9 +36,9 @@ def test_nobody_not_even_the_sender_sees_a_line_before_it_is_stored() -> None:
 
 def test_what_happens_after_a_line_waits_for_it() -> None:
     house, late, alice, bob = late_pair()
-    say(house, alice, "one")
+    say(alice, "one")
     house.rename(alice, "alice")
-    say(house, alice, "two")
+    say(alice, "two")
     house.leave(bob, "too slow")
     assert not bob.has_departed
     late.answer(1)
@@ -51,9 +51,9 @@ def test_what_happens_after_a_line_waits_for_it() -> None:
 
 
 def test_a_line_that_is_refused_is_told_to_its_sender_alone_and_the_rest_goes_on() -> None:
-    house, late, alice, bob = late_pair()
-    say(house, alice, "lost")
-    say(house, bob, "kept")
+    _, late, alice, bob = late_pair()
+    say(alice, "lost")
+    say(bob, "kept")
     late.broken = True
     late.answer(1)
     late.broken = False
@@ -78,11 +78,11 @@ def test_who_wants_to_know_is_told_when_a_line_is_shown() -> None:
 def test_a_newcomer_sees_each_line_either_in_the_last_lines_or_live() -> None:
     house, late, alice, _ = late_pair(last_lines=10)
     bob = Somebody(house)
-    say(house, alice, "before")
+    say(alice, "before")
     late.answer()
-    say(house, alice, "waiting")
+    say(alice, "waiting")
     house.admit(bob, None)
-    say(house, alice, "after")
+    say(alice, "after")
     # "after" is stored by the time that bob's last lines are read, but comes live.
     late.answer()
     late.answer()
@@ -112,11 +112,11 @@ def test_what_waits_behind_a_newcomer_comes_live_even_if_nothing_was_shown_befor
 def test_a_topic_that_waits_behind_a_newcomer_is_not_shown_before_it_is_set() -> None:
     house, late, alice, _ = late_pair()
     bob = Somebody(house)
-    set_topic(house, alice, "tea")
+    set_topic(alice, "tea")
     late.answer()
-    say(house, alice, "waits")
+    say(alice, "waits")
     house.admit(bob, None)
-    set_topic(house, alice, "cake")
+    set_topic(alice, "cake")
     late.answer_all()
     entered, topic = bob.news()
     assert isinstance(entered, Entered)
@@ -129,11 +129,11 @@ def test_older_lines_are_told_of_even_while_newer_ones_wait() -> None:
     house, late, alice, _ = late_pair(last_lines=3)
     bob = Somebody(house)
     for text in "abcd":
-        say(house, alice, text)
+        say(alice, text)
     late.answer()
-    say(house, alice, "waits")
+    say(alice, "waits")
     house.admit(bob, None)
-    say(house, alice, "behind")
+    say(alice, "behind")
     late.answer_all()
     entered = bob.news()[0]
     assert isinstance(entered, Entered)
@@ -159,7 +159,7 @@ def test_only_so_many_last_lines_are_shown_and_that_there_are_more() -> None:
     alice, bob = Somebody(house), Somebody(house)
     house.admit(alice, None)
     for text in "abc":
-        say(house, alice, text)
+        say(alice, text)
     house.admit(bob, None)
     lines = (stored(2, Said("guest-1", "b")), stored(3, Said("guest-1", "c")))
     assert bob.news() == [Entered("lobby", "guest-2", ("guest-1",), 0, None, 3, lines, more=True)]
@@ -174,7 +174,7 @@ def test_who_enters_when_the_log_cannot_be_read_is_in_and_hears_what_follows() -
     late.answer()
     assert alice.news() == [Entered("lobby", "guest-1", (), 0, None, 0, ())]
     late.broken = False
-    say(house, alice, "hello")
+    say(alice, "hello")
     late.answer()
     assert alice.news() == [stored(1, Said("guest-1", "hello"))]
 
@@ -192,10 +192,10 @@ def test_a_crowd_is_counted_rather_than_listed() -> None:
 def test_too_much_waiting_for_the_history_is_refused_and_leaves_nothing_behind() -> None:
     house, late, alice, _ = late_pair(waiting_limit=3)
     for text in "abc":
-        say(house, alice, text)
+        say(alice, text)
     for refused in (
-        lambda: say(house, alice, "d"),
-        lambda: emote(house, alice, "d"),
+        lambda: say(alice, "d"),
+        lambda: emote(alice, "d"),
         lambda: house.rename(alice, "alice"),
     ):
         with pytest.raises(RoomBusy):
@@ -207,7 +207,7 @@ def test_too_much_waiting_for_the_history_is_refused_and_leaves_nothing_behind()
 
 def test_people_who_come_and_go_while_the_history_is_stuck_leave_nothing_behind() -> None:
     house, late, alice, _ = late_pair()
-    say(house, alice, "stuck")
+    say(alice, "stuck")
     for _ in range(50):
         passing = Somebody(house)
         house.admit(passing, None)
@@ -227,7 +227,7 @@ def test_a_thousand_who_come_at_once_ask_at_once_and_nobody_is_refused_a_line_fo
     for newcomer in newcomers:
         house.admit(newcomer, None)
     assert len(late.waiting) == 1000
-    say(house, alice, "hello")
+    say(alice, "hello")
     late.answer_all()
     assert {newcomer.room for newcomer in newcomers} == {house.lobby}
     assert all(newcomer.heard() == ["hello"] for newcomer in newcomers)
@@ -260,7 +260,7 @@ def test_leaving_in_the_middle_of_a_broadcast_disturbs_nobody() -> None:
         house.leave(second)
 
     second.when_told = give_up
-    say(house, people[0], "hello")
+    say(people[0], "hello")
     for person in people:
         gone = [] if person is second else [Left("guest-2")]
         assert person.news() == [stored(1, Said("guest-1", "hello")), *gone]
@@ -278,7 +278,7 @@ def test_joining_in_the_middle_of_a_broadcast_gets_what_follows() -> None:
 
     alice.when_told = invite
     alice.news()
-    say(house, alice, "hello")
+    say(alice, "hello")
     hello = stored(1, Said("guest-1", "hello"))
     assert alice.news() == [hello, Joined("guest-2")]
     assert late_comer.news() == [Entered("lobby", "guest-2", ("guest-1",), 0, None, 1, (hello,))]

@@ -41,9 +41,9 @@ def test_whatever_people_do_each_sees_a_room_in_one_order_without_gap_or_repeat(
             late.answer(who)
         elif person is not None and person.room is not None:
             if what == "say":
-                say(house, person, f"{person.room.name} {count}")
+                say(person, f"{person.room.name} {count}")
             elif what == "away":
-                go_away(house, person, "")
+                go_away(person, "")
             else:
                 house.move(person, "den" if person.room is house.lobby else "lobby")
     late.answer_all()
@@ -117,7 +117,7 @@ def test_who_comes_and_comes_back_misses_nothing_whenever_reads_and_appends_are_
     gone: dict[int, Listener] = {}
     for what, who in steps:
         if what == "say":
-            say(house, anchor, "line")
+            say(anchor, "line")
         elif what == "answer":
             late.answer(1)
         elif what == "read":
@@ -181,7 +181,7 @@ def test_each_reads_every_line_but_those_of_whom_they_ignored_when_it_was_said(
             else:
                 ignore(house, person, target.name)
             continue
-        say(house, person, str(count))
+        say(person, str(count))
         for reader in people:
             if person.name not in house.ignoring.ignored(reader):
                 expected[reader].append(str(count))

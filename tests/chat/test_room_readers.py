@@ -29,12 +29,12 @@ def test_a_quiet_listener_hears_everything_and_nobody_hears_of_them() -> None:
     house = house_of()
     alice, ear = present(house, "alice"), Somebody(house)
     house.lobby.enter(ear, lambda: None, quietly=True)
-    say(house, alice, "hello")
+    say(alice, "hello")
     hello = stored(1, Said("alice", "hello"))
     assert alice.news() == [hello]
     assert ear.news() == [Entered("lobby", "", ("alice",), 0, None, 0, ()), hello]
     house.lobby.exit(ear, None, ear.departed)
-    say(house, alice, "more")
+    say(alice, "more")
     assert (ear.has_departed, ear.saw, len(house.lobby.people)) == (True, [], 1)
     assert alice.heard() == ["more"]
 
@@ -65,7 +65,7 @@ def test_who_comes_back_reads_what_they_missed_and_not_the_last_lines() -> None:
     house = house_of(last_lines=2)
     alice, bob = present(house, "alice"), Somebody(house)
     for text in "abcde":
-        say(house, alice, text)
+        say(alice, text)
     house.lobby.enter(bob, lambda: None, after=1)
     (entered,) = bob.news()
     assert isinstance(entered, Entered)
@@ -76,7 +76,7 @@ def test_who_comes_back_reads_what_they_missed_and_not_the_last_lines() -> None:
 def test_who_missed_nothing_reads_nothing() -> None:
     house = house_of()
     alice, bob = present(house, "alice"), Somebody(house)
-    say(house, alice, "a")
+    say(alice, "a")
     house.lobby.enter(bob, lambda: None, after=1)
     assert bob.news() == [Entered("lobby", "", ("alice",), 0, None, 1, (), resumed=True)]
 
@@ -85,7 +85,7 @@ def test_who_missed_too_much_reads_the_first_of_it_and_that_there_is_more() -> N
     house = house_of(MemoryHistory(lambda: NOW, kept=1000))
     alice, bob = present(house, "alice"), Somebody(house)
     for n in range(MISSED + 2):
-        say(house, alice, str(n))
+        say(alice, str(n))
     house.lobby.enter(bob, lambda: None, after=1)
     (entered,) = bob.news()
     assert isinstance(entered, Entered)
@@ -96,7 +96,7 @@ def test_who_missed_too_much_reads_the_first_of_it_and_that_there_is_more() -> N
 def test_who_comes_back_to_a_log_that_began_anew_reads_the_last_lines() -> None:
     house = house_of()
     alice, bob = present(house, "alice"), Somebody(house)
-    say(house, alice, "a")
+    say(alice, "a")
     house.lobby.enter(bob, lambda: None, after=17)
     lines = (stored(1, Said("alice", "a")),)
     assert bob.news() == [Entered("lobby", "", ("alice",), 0, None, 1, lines)]
@@ -106,11 +106,11 @@ def test_what_is_stored_while_the_missed_lines_are_read_comes_live_and_once() ->
     house, late, alice, _ = late_pair()
     bob = Somebody(house)
     for text in "abc":
-        say(house, alice, text)
+        say(alice, text)
     late.answer()
     house.lobby.enter(bob, lambda: None, after=1)
     late.answer()
-    say(house, alice, "d")
+    say(alice, "d")
     late.answer()  # d is stored before the missed lines are read
     assert bob.saw == []
     late.answer_read()
@@ -123,7 +123,7 @@ def test_what_is_stored_while_the_missed_lines_are_read_comes_live_and_once() ->
 def test_who_comes_back_while_the_log_cannot_be_read_is_told_that_there_is_more() -> None:
     house, late, alice, _ = late_pair()
     bob = Somebody(house)
-    say(house, alice, "a")
+    say(alice, "a")
     late.answer()
     house.lobby.enter(bob, lambda: None, after=0)
     late.answer()
@@ -142,9 +142,9 @@ def test_who_ignores_a_sender_reads_nothing_of_them_and_the_others_do() -> None:
     alice, bob, carol = (present(house, name) for name in ("alice", "bob", "carol"))
     ignore(house, alice, "bob")
     carol.news(), alice.news(), bob.news()
-    say(house, bob, "a")
-    emote(house, bob, "b")
-    say(house, carol, "c")
+    say(bob, "a")
+    emote(bob, "b")
+    say(carol, "c")
     assert alice.heard() == ["c"]
     assert bob.heard() == carol.heard() == ["a", "b", "c"]
 
@@ -153,14 +153,14 @@ def test_a_topic_is_read_by_everyone_whoever_sets_it() -> None:
     house = house_of()
     alice, bob = present(house, "alice"), present(house, "bob")
     ignore(house, alice, "bob")
-    set_topic(house, bob, "tea")
+    set_topic(bob, "tea")
     assert alice.heard()[-1:] == ["tea"]
 
 
 def test_the_last_line_of_somebody_ignored_who_left_at_once_is_not_read_either() -> None:
     house, late, alice, bob = late_pair()
     ignore(house, alice, "guest-2")
-    say(house, bob, "rude")
+    say(bob, "rude")
     house.leave(bob)
     late.answer_all()
     assert alice.news() == [Left("guest-2")]
@@ -182,10 +182,10 @@ def test_who_reads_another_form_goes_to_its_audience_and_misses_nothing() -> Non
     alice, bob = present(house, "alice"), present(house, "bob")
     fancy = Fancy()
     alice.news(), bob.news()
-    say(house, bob, "a")
+    say(bob, "a")
     bob.form = fancy  # type: ignore[assignment]
     house.lobby.reform(bob)
-    say(house, bob, "b")
+    say(bob, "b")
     assert [len(audience) for audience in fancy.made] == [1]
     assert alice.heard() == bob.heard() == ["a", "b"]
     house.leave(bob)
@@ -208,5 +208,5 @@ def test_who_is_not_in_is_not_given_another_form() -> None:
     house = house_of()
     bob = Somebody(house)
     house.lobby.reform(bob)
-    say(house, present(house, "alice"), "a")
+    say(present(house, "alice"), "a")
     assert bob.saw == []

@@ -75,7 +75,7 @@ def test_where_somebody_was_is_kept_when_they_leave() -> None:
     house.move(alice, "Den")
     assert kept(history, token) == Session(digest_of(token), "alice", "Den", 0, AT)
     house.move(bob, "den")
-    say(house, bob, "a")
+    say(bob, "a")
     house.leave(alice)
     assert kept(history, token) == Session(digest_of(token), "alice", "Den", 1, AT)
 
@@ -87,7 +87,7 @@ def test_what_is_kept_counts_the_lines_that_were_still_being_stored() -> None:
     house.admit(alice, None)
     late.answer()
     token = house.sessions.token_of(alice)
-    say(house, alice, "a")
+    say(alice, "a")
     house.leave(alice)
     late.answer_all()
     session = kept(late.kept, token)
@@ -109,7 +109,7 @@ def test_a_checkpoint_tells_what_changed_since_the_last_and_only_of_those_with_a
     assert len(history.waiting) == 1
     history.answer()
     assert kept(history.kept, token) == Session(digest_of(token), "guest-1", "lobby", 0, AT)
-    say(house, bob, "a")
+    say(bob, "a")
     history.answer()
     house.sessions.checkpoint()
     history.answer()

@@ -45,10 +45,10 @@ def trio() -> tuple[House, Somebody, Somebody, Somebody]:
 
 
 def test_several_lines_are_said_as_one_and_the_end_is_trimmed() -> None:
-    house, alice, bob, _ = trio()
-    talk.say(house, alice, "one  \n\n two \n \n")
+    _, alice, bob, _ = trio()
+    talk.say(alice, "one  \n\n two \n \n")
     assert bob.news() == [stored(1, Pasted("alice", "one  \n\n two"))]
-    talk.say(house, alice, " alone\n\n")
+    talk.say(alice, " alone\n\n")
     assert bob.news() == [stored(2, Said("alice", " alone"))]
 
 
@@ -56,7 +56,7 @@ def test_several_lines_are_said_as_one_and_the_end_is_trimmed() -> None:
 def test_nothing_is_not_said(text: str) -> None:
     house, alice, bob, _ = trio()
     with pytest.raises(NothingSeen):
-        talk.say(house, alice, text)
+        talk.say(alice, text)
     with pytest.raises(NothingSeen):
         talk.tell(house, alice, "bob", text)
     assert bob.news() == []
@@ -66,10 +66,10 @@ def test_so_much_is_said_at_once_and_no_more() -> None:
     house, alice, bob, _ = trio()
     most = "\u00e9" * 8190 + "\n" + "xyz"
     assert len(most.encode()) == LONGEST_PASTE
-    talk.say(house, alice, most)
+    talk.say(alice, most)
     assert len(bob.news()) == 1
     for refused in (
-        lambda: talk.say(house, alice, most + "x"),
+        lambda: talk.say(alice, most + "x"),
         lambda: talk.tell(house, alice, "bob", most + "x"),
     ):
         with pytest.raises(TooLong, match="16384 bytes is the most"):
@@ -93,11 +93,11 @@ def test_nothing_is_done_between_two_rooms() -> None:
     alice.room = None
     alice.person.away = "out"
     for refused in (
-        lambda: talk.say(house, alice, "a"),
-        lambda: talk.emote(house, alice, "a"),
-        lambda: talk.set_topic(house, alice, "a"),
-        lambda: talk.go_away(house, alice, "a"),
-        lambda: talk.come_back(house, alice),
+        lambda: talk.say(alice, "a"),
+        lambda: talk.emote(alice, "a"),
+        lambda: talk.set_topic(alice, "a"),
+        lambda: talk.go_away(alice, "a"),
+        lambda: talk.come_back(alice),
         lambda: talk.recall(house, alice, count=1),
     ):
         with pytest.raises(NotInARoom):
@@ -108,29 +108,29 @@ def test_nothing_is_done_between_two_rooms() -> None:
 
 def test_a_topic_is_set_changed_and_taken_away_but_not_to_what_it_is() -> None:
     house, alice, bob, _ = trio()
-    talk.set_topic(house, alice, "tea")
+    talk.set_topic(alice, "tea")
     with pytest.raises(NothingToDo):
-        talk.set_topic(house, bob, "tea")
-    talk.set_topic(house, bob, "cake")
+        talk.set_topic(bob, "tea")
+    talk.set_topic(bob, "cake")
     assert alice.news() == [
         stored(1, TopicSet("alice", "tea")),
         stored(2, TopicSet("bob", "cake")),
     ]
     assert house.lobby.topic == TopicSet("bob", "cake")
-    talk.set_topic(house, bob, "")
+    talk.set_topic(bob, "")
     with pytest.raises(NothingToDo, match="There is no topic"):
-        talk.set_topic(house, alice, "")
+        talk.set_topic(alice, "")
 
 
 def test_notes_have_an_end() -> None:
-    house, alice, bob, _ = trio()
+    _, alice, bob, _ = trio()
     longest = "x" * LONGEST_NOTE
-    talk.go_away(house, alice, longest)
-    talk.set_topic(house, alice, longest)
+    talk.go_away(alice, longest)
+    talk.set_topic(alice, longest)
     bob.news()
     for refused in (
-        lambda: talk.go_away(house, alice, longest + "x"),
-        lambda: talk.set_topic(house, alice, longest + "x"),
+        lambda: talk.go_away(alice, longest + "x"),
+        lambda: talk.set_topic(alice, longest + "x"),
     ):
         with pytest.raises(TooLong, match="300 characters is the most"):
             refused()
@@ -143,13 +143,13 @@ def test_going_away_waits_for_no_log_that_is_too_slow() -> None:
     alice = Somebody(house)
     house.admit(alice, None)
     late.answer()
-    talk.say(house, alice, "waits")
+    talk.say(alice, "waits")
     with pytest.raises(RoomBusy):
-        talk.go_away(house, alice, "out")
+        talk.go_away(alice, "out")
     assert alice.person.away is None
     alice.person.away = "out"
     with pytest.raises(RoomBusy):
-        talk.come_back(house, alice)
+        talk.come_back(alice)
     assert alice.person.away == "out"
 
 
@@ -181,7 +181,7 @@ def test_a_private_line_to_nobody_to_oneself_or_to_whoever_does_not_read_is_refu
 
 def test_who_writes_to_somebody_away_is_told_so() -> None:
     house, alice, bob, _ = trio()
-    talk.go_away(house, bob, "asleep")
+    talk.go_away(bob, "asleep")
     alice.news(), bob.news()
     talk.tell(house, alice, "bob", "psst")
     assert alice.news() == [YouTold("bob", "psst"), WentAway("bob", "asleep")]
@@ -227,7 +227,7 @@ def test_who_left_is_not_answered_and_neither_is_who_has_their_name_now() -> Non
 def test_who_is_in_a_room_is_listed_with_what_they_said_on_going_away() -> None:
     house, alice, bob, carol = trio()
     house.move(carol, "den")
-    talk.go_away(house, bob, "")
+    talk.go_away(bob, "")
     assert talk.people_in(house, alice) == People("lobby", (("alice", None), ("bob", "")), 0)
 
 
@@ -264,10 +264,10 @@ def test_whois_tells_what_is_known_and_no_hidden_address() -> None:
     house.rename(named, "Bob")
     assert talk.whois(house, "192.0.2.1") == "192.0.2.1: in lobby, came just now."
     now[0] += 150
-    talk.go_away(house, named, "asleep")
+    talk.go_away(named, "asleep")
     assert talk.whois(house, "bob") == "Bob: in lobby, here for 2 min, away: asleep."
     house.rename(guest, "ann")
-    talk.go_away(house, guest, "")
+    talk.go_away(guest, "")
     guest.room = None
     assert talk.whois(house, "ann") == (
         "ann: between two rooms, from 192.0.2.1, here for 2 min, away."
@@ -292,7 +292,7 @@ def test_what_was_said_is_found_by_place_and_by_words() -> None:
     house, alice, bob, _ = trio()
     lines: list[Stored] = []
     for text in ("a fish", "b", "c fish"):
-        talk.emote(house, alice, text)
+        talk.emote(alice, text)
         lines.append(stored(len(lines) + 1, Emoted("alice", text)))
     bob.news()
     talk.recall(house, bob, count=2)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
@@ -47,7 +48,7 @@ class Ear:
             return self._lines >= enough
 
 
-class Talker:
+class Talker(ABC):
     """Somebody who talks through many lives of the server.  Every line is said once only.
 
     `heard` is called with the number of lines that came at once.
@@ -69,17 +70,17 @@ class Talker:
     def burst(self) -> list[str]:
         return [f"{self.name}-{next(self._numbers)}" for _ in range(BURST)]
 
+    @abstractmethod
     def arrive(self, port: int) -> None:
         """Come for the first time, and get a token."""
-        raise NotImplementedError
 
+    @abstractmethod
     def talk(self, port: int, together: threading.Barrier | None, kept: Kept) -> None:
         """Come back, and talk until the server is gone; `kept` is how the log was before."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, kept: Kept) -> None:
         """Find what they saw in the log: once, in that order, in one piece."""
-        raise NotImplementedError
 
 
 class TelnetTalker(Talker):

@@ -2,18 +2,25 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from queue import Queue
+from types import SimpleNamespace
 
 import pytest
 from twisted.internet.task import Clock
 
+from proto.chat.events import Said, Stored
 from proto.chat.factory import ChatFactory
 from proto.chat.history import MemoryHistory
 from proto.chat.house import House
 from proto.config import settings_of
 from proto.endpoints import parse
 from proto.errors import StartError
-from proto.tap.chat import ChatSettings, apply, build, check
+from proto.storage.sqlite import FILE
+from proto.tap.chat import ChatSettings, apply, build, check, keep
 from proto.tap.options import ProcessSettings
 from proto.tap.process import Process
 from tests.support import connect
@@ -67,3 +74,21 @@ def test_checking_the_state_makes_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match="choose a folder"):
         check(ChatSettings(state=str(tmp_path / "file")))
+
+
+def test_what_is_kept_is_what_the_settings_say(tmp_path: Path) -> None:
+    handed: Queue[Callable[[], None]] = Queue()
+    settings = ChatSettings(state=str(tmp_path), keep_lines=3)
+    log = keep(settings, SimpleNamespace(callFromThread=handed.put))
+    log.start()
+    stored: list[Stored] = []
+    for number in range(30):
+        log.append(f"room {number // 10}", Said("al", "x"), stored.append, print)
+        while len(stored) <= number:
+            handed.get(timeout=30)()
+    log.close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        rooms = database.execute("SELECT room, count(*) FROM said GROUP BY room").fetchall()
+    # The last bites may be left for the next start.
+    assert [(room, 3 <= count <= 4) for room, count in rooms][-1] == ("room 2", True)
+    assert all(count <= 4 for _, count in rooms)

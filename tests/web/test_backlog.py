@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from proto.web.backlog import GRACE, SLACK, SLICE, Backlog, Bounds
+from proto.limits import GRACE, SLACK
+from proto.web.backlog import SLICE, Backlog, Bounds
 
 
 class Keeper:

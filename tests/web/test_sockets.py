@@ -7,7 +7,7 @@ import pytest
 from twisted.logger import LogEvent, capturedLogs
 from websockets.frames import Frame
 
-from proto.web.backlog import GRACE
+from proto.limits import GRACE
 from proto.web.frames import text_frame
 from proto.web.sockets import SLICE
 from tests.web.sockets import Visit, Witness, masked

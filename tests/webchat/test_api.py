@@ -9,6 +9,7 @@ import pytest
 from proto.chat.history import MemoryHistory, Session
 from proto.chat.house import House
 from proto.chat.sessions import digest_of
+from proto.webchat.parameters import LONGEST_BODY
 from tests.chat.doubles import AT, NOW, LateHistory, present
 from tests.web.wire import Answer, ask
 from tests.webchat.sites import ChatSite, Visit, lines_of
@@ -382,3 +383,15 @@ def test_an_old_token_does_not_speak_as_somebody_who_bore_the_name_since() -> No
     ]
     assert [answer.status for answer in answers] == [409, 201]
     assert json.loads(answers[0].body)["detail"] == "ann has been somebody else since."
+
+
+def test_a_body_or_a_text_of_too_many_lines_is_413_before_it_is_looked_at() -> None:
+    chat = ChatSite()
+    token = bearer(chat.token("bot"))
+    much = b'{"text": "' + b"x" * LONGEST_BODY + b'"}'
+    assert chat.post(lines_of("lobby"), much, **token).status == 413
+    assert chat.post("/sessions", much).status == 413
+    many = "\n" * 1000 + "x"
+    told = chat.post(lines_of("lobby"), {"text": many}, **token)
+    assert (told.status, json.loads(told.body)["field"]) == (413, "text")
+    assert chat.get(lines_of("lobby"))["lines"] == []

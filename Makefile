@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= proto.toml
+# The fast one needs epoll.
+REACTOR ?= $(shell [ "$$(uname)" = Linux ] && echo --reactor=lean)
 
-.PHONY: run test check unit fuzz kill bench bench-quick bench-memory format clean help
+.PHONY: run test check unit test-reactor fuzz kill kill-log bench bench-quick bench-memory format clean help
 
 run: $(VENV)/.installed  ## serve chat, web, logfile and echo as proto.toml says
-	@$(BIN)/twistd --nodaemon --pidfile= proto --config $(CONFIG)
+	@$(BIN)/twistd $(REACTOR) --nodaemon --pidfile= proto --config $(CONFIG)
 
 test: check unit  ## everything the gate asks: lint, types, import rules, tests, installed wheel
 
@@ -18,7 +20,11 @@ check: $(VENV)/.tested  ## lint, format, types, import rules
 	$(BIN)/lint-imports --config setup.cfg
 
 unit: $(VENV)/.tested  ## the tests, with branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 3 --dist loadfile --cov --cov-report=term:skip-covered
+
+test-reactor: $(VENV)/.tested  ## Twisted's own tests on the lean reactor and on epoll, compared; some minutes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'Twisted[test]'
+	$(BIN)/python -m tests.reactor.equality
 
 fuzz: $(VENV)/.tested  ## random bytes against every protocol, a minute each
 	PROTO_FUZZ_SECONDS=60 $(BIN)/python -m pytest tests/system/test_fuzz.py -s
@@ -26,10 +32,13 @@ fuzz: $(VENV)/.tested  ## random bytes against every protocol, a minute each
 kill: $(VENV)/.tested  ## the chat is killed a hundred times under load; prints what was lost: nothing
 	PROTO_KILLS=100 $(BIN)/python -m pytest tests/system/test_durable_chat.py -s
 
+kill-log: $(VENV)/.tested  ## the log receiver is killed 330 times under load; prints what was lost: nothing
+	PROTO_KILLS=200 $(BIN)/python -m pytest tests/system/test_logfile_kills.py -s
+
 bench: $(VENV)/.tested  ## every benchmark against its peers; prints medians and ratios
 	$(BIN)/python -m benchmarks
 
-bench-quick: $(VENV)/.tested  ## the same with few rounds, in about a minute
+bench-quick: $(VENV)/.tested  ## the same with few rounds, in a minute or two
 	$(BIN)/python -m benchmarks --quick
 
 bench-memory: $(VENV)/.tested  ## what a client of the chat costs in memory, idle and stalled

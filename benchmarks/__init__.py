@@ -1,6 +1,6 @@
 """How fast each service is, beside the versions that the tutorials show.
 
-    python -m benchmarks [--quick] [--sink] [echo] [chat] [logfile] [static]
+    python -m benchmarks [--quick] [--sink] [--tmpfs] [echo] [chat] [logfile] [lag] [static]
 
 A case is one task (`chat: 100 readers`) for several contestants, of which ours is the first.  Their
 servers run as subprocesses on free ports of 127.0.0.1, and are measured in turn, round by round
@@ -9,7 +9,8 @@ are the median of the rounds, their spread, and how ours compares; `figures` say
 to compare.
 `python -m benchmarks.memory` prints what a chat client costs in memory.
 
-The servers' folders are on a disk, or the tables of the chat say that they are not.  The Go chat is
-built where Go is installed, and left out where it is not.
+The servers' folders are on a disk, or the tables of the chat and of the log receiver say that they
+are not.  The Go chat, the C log receiver, rsyslog and syslog-ng take part where they are installed,
+or what builds them; the tables say who is left out.
 Linux only: the load is made with epoll, and /proc tells what a server takes.
 """

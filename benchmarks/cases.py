@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks import disk, golang
+from benchmarks import disk, golang, logcases
+from benchmarks.commands import PEERS, peer, proto
 from benchmarks.contest import Case, Contestant
 from benchmarks.load import Load
 from benchmarks.load.chat import FanOut, LightTalk
 from benchmarks.load.echo import Bulk, PingPong
-from benchmarks.load.logfile import Lines, verify
 from benchmarks.load.static import Requests
+from benchmarks.scale import Scale
 from benchmarks.servers import TWISTD, Command
 
-PEERS: Final = Path(__file__).with_name("peers")
 STRONGEST: Final = (
     "proto, on disk",
     "proto, memory",
@@ -30,50 +30,15 @@ FROZEN_LINE: Final = 4000
 """Bytes of a line where some do not read: large, so that what waits for them soon shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How much of everything: rounds, seconds of each, and the sizes that each case is run in."""
-
-    rounds: int = 5
-    seconds: float = 0.75
-    echo_connections: Sequence[int] = (1, 64)
-    readers: Sequence[int] = (10, 100, 1000)
-    beside_frozen: Sequence[tuple[int, int]] = ((100, 5000), (1000, 1400))
-    """Readers, and lines for each of the seconds: enough to fill what the kernel keeps for one who
-    reads nothing (2.6 MB on loopback) and a MiB more."""
-    senders: int = 10
-    light_people: int = 100
-    light_pause: float = 0.1
-    light_stretch: float = 4.0
-    every_chat: bool = True
-    log_connections: Sequence[int] = (1, 50)
-    log_lines: int = 500_000
-    file_sizes: Sequence[int] = (1024, 102_400)
-    web_connections: int = 64
-    with_sink: bool = False
-
-
-FULL: Final = Scale()
-QUICK: Final = Scale(
-    rounds=3,
-    seconds=0.25,
-    readers=(100,),
-    beside_frozen=((100, 5000),),
-    light_stretch=2.0,
-    every_chat=False,
-    log_lines=200_000,
-)
-
-
 def echo(scale: Scale) -> list[Case]:
     """Small messages there and back, and a stream."""
 
     def contestants(load: Load) -> list[Contestant]:
         return [
-            Contestant("proto", _proto("echo"), load),
-            Contestant("Twisted tutorial", _peer("echo_twisted"), load),
-            Contestant("asyncio Protocol", _peer("echo_asyncio"), load),
-            Contestant("asyncio streams", _peer("echo_asyncio", "--streams"), load),
+            Contestant("proto", proto("echo"), load),
+            Contestant("Twisted tutorial", peer("echo_twisted"), load),
+            Contestant("asyncio Protocol", peer("echo_asyncio"), load),
+            Contestant("asyncio streams", peer("echo_asyncio", "--streams"), load),
             *_sink(scale, "echo", load),
         ]
 
@@ -95,7 +60,7 @@ def chat(scale: Scale) -> list[Case]:
     """Fan-out, everybody reading; then with one in a hundred who does not; then a line now and
     then, of which the delay counts."""
     go = golang.built(PEERS / "chat_go")
-    remarks = [f"on disk: {disk.described()}"]
+    remarks = [f"on disk: {disk.described(scale.folder)}"]
     if isinstance(go, str):
         remarks.append(f"Go left out: {go}")
     if not scale.every_chat:
@@ -127,28 +92,6 @@ def chat(scale: Scale) -> list[Case]:
     return [*fan_out, *frozen, light]
 
 
-def logfile(scale: Scale) -> list[Case]:
-    """Lines into one file, which must hold them all when the server has stopped."""
-
-    def contestants(load: Load) -> list[Contestant]:
-        log = ("--file", "log.txt")
-        return [
-            Contestant("proto", _proto("logfile", *log), load, verify=verify),
-            Contestant("Twisted tutorial", _peer("logfile_twisted", *log), load, verify=verify),
-            Contestant("asyncio streams", _peer("logfile_asyncio", *log), load, verify=verify),
-            *_sink(scale, "logfile", load),
-        ]
-
-    return [
-        Case(
-            f"logfile: lines of 100 bytes, connections: {count}",
-            "lines a second",
-            contestants(Lines(count, scale.log_lines)),
-        )
-        for count in scale.log_connections
-    ]
-
-
 def static(scale: Scale) -> list[Case]:
     """One file, asked for again and again; all of them log every request."""
 
@@ -161,7 +104,7 @@ def static(scale: Scale) -> list[Case]:
             (folder / "public" / "file.txt").write_bytes(b"." * size)
 
         return [
-            Contestant("proto", _proto("web", "--path", "public"), load, prepare),
+            Contestant("proto", proto("web", "--path", "public"), load, prepare),
             Contestant("twisted-web", _twisted_web, load, prepare),
             Contestant(
                 "http.server",
@@ -185,7 +128,8 @@ def static(scale: Scale) -> list[Case]:
 BENCHMARKS: Final[dict[str, Callable[[Scale], list[Case]]]] = {
     "echo": echo,
     "chat": chat,
-    "logfile": logfile,
+    "logfile": logcases.logfile,
+    "lag": logcases.lag,
     "static": static,
 }
 
@@ -194,7 +138,7 @@ def chat_server(*options: str) -> Command:
     """Our chat, which takes as many clients and lines as come."""
     limits = ("flood-rate", "max-per-address", "max-per-minute", "max-connections")
     lifted = [word for limit in limits for word in (f"--{limit}", "0")]
-    return _proto("chat", *lifted, *options)
+    return proto("chat", *lifted, *options)
 
 
 def greeted_early(crowd: FanOut) -> FanOut:
@@ -232,9 +176,9 @@ def _chatters(
     everybody = [
         Contestant("proto, on disk", chat_server("--state", "state"), ours),
         Contestant("proto, memory", chat_server("--state", "memory"), ours),
-        Contestant("Twisted tutorial", _peer("chat_twisted"), plain),
-        Contestant("Twisted tutorial, TCP_NODELAY", _peer("chat_twisted", "--nodelay"), plain),
-        Contestant("asyncio streams", _peer("chat_asyncio"), plain),
+        Contestant("Twisted tutorial", peer("chat_twisted"), plain),
+        Contestant("Twisted tutorial, TCP_NODELAY", peer("chat_twisted", "--nodelay"), plain),
+        Contestant("asyncio streams", peer("chat_asyncio"), plain),
         *_in_go(go, plain),
         *_sink(scale, "chat", plain),
     ]
@@ -257,20 +201,10 @@ def _in_go(program: Path | str, load: Load) -> list[Contestant]:
     ]
 
 
-def _proto(service: str, *options: str) -> Command:
-    twistd = [TWISTD, "--pidfile=", "-n", service, "--interface", "127.0.0.1", *options]
-    return lambda folder, port: [*twistd, "--port", str(port)]
-
-
 def _twisted_web(folder: Path, port: int) -> Sequence[str]:
     listen = f"tcp:{port}:interface=127.0.0.1"
     return [TWISTD, "--pidfile=", "-n", "twisted-web", "--path", "public", "--listen", listen]
 
 
-def _peer(name: str, *options: str) -> Command:
-    program = [sys.executable, str(PEERS / f"{name}.py"), *options]
-    return lambda folder, port: [*program, "--port", str(port)]
-
-
 def _sink(scale: Scale, service: str, load: Load, *options: str) -> list[Contestant]:
-    return [Contestant("sink", _peer("sink", service, *options), load)] if scale.with_sink else []
+    return [Contestant("sink", peer("sink", service, *options), load)] if scale.with_sink else []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks import disk
@@ -40,6 +43,9 @@ class Case:
 
     waits    the figure is how long one thing takes (Summary tells), not how many there are
     remarks  what a reader of the table should know: who is left out and why
+    beside   with whom everybody is compared; None: ours with everybody
+    room     bytes that must be free where the servers keep their files
+    afresh   each round has a server of its own, whose folder is gone when the round is over
     """
 
     title: str
@@ -47,6 +53,9 @@ class Case:
     contestants: Sequence[Contestant]
     waits: bool = False
     remarks: Sequence[str] = ()
+    beside: Sequence[str] | None = None
+    room: int = 0
+    afresh: bool = False
 
 
 @dataclass(slots=True)
@@ -54,7 +63,6 @@ class _Entry:
     """A contestant in the middle of a case."""
 
     contestant: Contestant
-    server: Server
     samples: list[Sample] = field(default_factory=list)
     amount: float = 0
     trouble: str = ""
@@ -68,58 +76,103 @@ class _Entry:
         except (LoadFailed, ServerFailed, OSError) as error:
             self.trouble = str(error)
 
-    def round(self, seconds: float, *, counted: bool) -> None:
+    def round(self, server: Server, seconds: float, *, counted: bool) -> None:
         """Measure once."""
         gc.collect()
         gc.disable()
         try:
-            sample = self.contestant.load(self.server, seconds)
+            sample = self.contestant.load(server, seconds)
         finally:
             gc.enable()
-        self.amount += sample.amount
+        self.amount += sample.before + sample.amount
         if counted:
             self.samples.append(sample)
-        self.server.wait_until_it_is_idle()
+        server.wait_until_it_is_idle()
+
+    def verify(self, folder: Path, amount: float) -> None:
+        """Look at what a server that has ended leaves behind; raises LoadFailed."""
+        if wrong := self.contestant.verify(folder, amount):
+            raise LoadFailed(wrong)
 
     def result(self, *, waits: bool) -> Result:
-        """What there is to show when the server has ended."""
-        wrong = self.trouble or self.contestant.verify(self.server.folder, self.amount)
-        return wrong or summary(self.samples, waits=waits)
+        """What there is to show when all is done."""
+        return self.trouble or summary(self.samples, waits=waits)
 
 
-def run(case: Case, rounds: int, seconds: float, cores: Cores) -> Mapping[str, Result]:
-    """Each contestant's result, by its name.
+def run(
+    case: Case, rounds: int, seconds: float, cores: Cores, folder: Path | None = None
+) -> Mapping[str, Result]:
+    """Each contestant's result, by its name; the servers' files are kept in `folder`.
 
-    Every contestant has a short round that does not count, and then `rounds` of `seconds` each.
+    Every contestant has a short round that does not count, and then `rounds` of `seconds` each; or
+    only these, where each has a server of its own.
     """
-    with ExitStack() as cleanup:
-        folder = tempfile.TemporaryDirectory(prefix="proto-bench-", dir=disk.found())
-        top = Path(cleanup.enter_context(folder))
-        entries = [
-            _start(each, top / str(at), cores, cleanup) for at, each in enumerate(case.contestants)
-        ]
-        for entry in entries:
-            entry.attempt(entry.server.wait_until_it_listens)
-        with cores.for_load():
-            for at in range(rounds + 1):
-                _say(f"{case.title}: round {at} of {rounds}")
-                for entry in entries:
-                    length = seconds if at else seconds / 4
-                    entry.attempt(lambda: entry.round(length, counted=at > 0))  # noqa: B023
-        for entry in entries:
-            entry.server.ask_to_end()
-        for entry in entries:
-            entry.server.end()
+    folder = folder or disk.found()
+    full = shutil.disk_usage(folder).free < case.room
+    trouble = f"{folder} has less than {case.room >> 20:,} MiB free" if full else ""
+    with tempfile.TemporaryDirectory(prefix="proto-bench-", dir=folder) as top:
+        entries = [_Entry(each, trouble=trouble) for each in case.contestants]
+        if case.afresh:
+            _run_afresh(case, entries, rounds, seconds, cores, Path(top))
+        else:
+            _run_at_once(case, entries, rounds, seconds, cores, Path(top))
         return {entry.contestant.name: entry.result(waits=case.waits) for entry in entries}
 
 
-def _start(contestant: Contestant, folder: Path, cores: Cores, cleanup: ExitStack) -> _Entry:
+def _run_at_once(
+    case: Case, entries: Sequence[_Entry], rounds: int, seconds: float, cores: Cores, top: Path
+) -> None:
+    """All servers are there all the time."""
+    with ExitStack() as cleanup:
+        running = [
+            (entry, _start(entry.contestant, top / str(at), cores, cleanup))
+            for at, entry in enumerate(entries)
+        ]
+        for entry, server in running:
+            entry.attempt(server.wait_until_it_listens)
+        with cores.for_load():
+            for at in range(rounds + 1):
+                _say(f"{case.title}: round {at} of {rounds}")
+                length = seconds if at else seconds / 4
+                for entry, server in running:
+                    entry.attempt(partial(entry.round, server, length, counted=at > 0))
+        for _, server in running:
+            server.ask_to_end()
+        for entry, server in running:
+            server.end()
+            entry.attempt(partial(entry.verify, server.folder, entry.amount))
+
+
+def _run_afresh(
+    case: Case, entries: Sequence[_Entry], rounds: int, seconds: float, cores: Cores, top: Path
+) -> None:
+    """There is one server at a time, and nothing of it when the next one starts."""
+
+    def once(entry: _Entry, folder: Path) -> None:
+        with ExitStack() as cleanup:
+            cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+            server = _start(entry.contestant, folder, cores, cleanup)
+            server.wait_until_it_listens()
+            before = entry.amount
+            os.sync()  # or it pays for what the others wrote
+            with cores.for_load():
+                entry.round(server, seconds, counted=True)
+            server.end()
+            entry.verify(folder, entry.amount - before)
+
+    for at in range(1, rounds + 1):
+        _say(f"{case.title}: round {at} of {rounds}")
+        for number, entry in enumerate(entries):
+            entry.attempt(partial(once, entry, top / f"{number}-{at}"))
+
+
+def _start(contestant: Contestant, folder: Path, cores: Cores, cleanup: ExitStack) -> Server:
     folder.mkdir()
     contestant.prepare(folder)
     with cores.for_servers():
         server = cleanup.enter_context(Server(contestant.command, folder))
     _say(f"started {contestant.name} as process {server.pid}")
-    return _Entry(contestant, server)
+    return server
 
 
 def _say(text: str) -> None:

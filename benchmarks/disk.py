@@ -34,12 +34,12 @@ def file_system(path: Path, mounts: str) -> str:
     return kind
 
 
-def chosen(candidates: Iterable[Path], mounts: str) -> Path | None:
-    """The first folder that can be written to and is not kept in memory."""
+def chosen(candidates: Iterable[Path], mounts: str, *, memory: bool = False) -> Path | None:
+    """The first folder that can be written to and is on a disk; or that is not, if `memory`."""
     for path in candidates:
         real = path.resolve()
         usable = real.is_dir() and os.access(real, os.W_OK)
-        if usable and file_system(real, mounts) not in IN_MEMORY:
+        if usable and (file_system(real, mounts) in IN_MEMORY) is memory:
             return real
     return None
 
@@ -52,18 +52,25 @@ def found() -> Path:
     return chosen((usual, Path("/var/tmp"), Path.cwd()), _mounts()) or usual.resolve()
 
 
+def in_memory() -> Path | None:
+    """A folder that is kept in memory and can be written to, if there is one."""
+    return chosen((Path("/dev/shm"), Path(tempfile.gettempdir())), _mounts(), memory=True)
+
+
 @cache
-def described() -> str:
-    """A line about the folder: its file system, and how long it takes to sync."""
-    kind = file_system(found(), _mounts())
-    words = f"{found()} is {kind}, where fdatasync takes {_sync_seconds() * 1000:.2g} ms"
+def described(folder: Path | None) -> str:
+    """A line about the folder, that which was found if none is given: its file system, and how
+    long it takes to sync."""
+    folder = folder or found()
+    kind = file_system(folder, _mounts())
+    words = f"{folder} is {kind}, where fdatasync takes {_sync_seconds(folder) * 1000:.2g} ms"
     return f"{words}; that is memory, and no disk" if kind in IN_MEMORY else words
 
 
-def _sync_seconds() -> float:
+def _sync_seconds(folder: Path) -> float:
     """The median of some blocks, each appended and synced."""
     took = []
-    with tempfile.TemporaryFile(dir=found(), buffering=0) as file:
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         for _ in range(SYNCS):
             began = time.perf_counter()
             file.write(BLOCK)

@@ -21,7 +21,9 @@ class Sample:
     nobody waits for an answer).
 
     `worked` is the seconds that the server was on a core, `loaded` those that the load generator
-    was, `memory` the server's resident bytes at the end, its peers still connected.
+    was, `memory` the server's resident bytes at the end, its peers still connected.  `longest` is
+    what the slowest one took, where that is of interest; `before` what was done before the round
+    began.
     """
 
     amount: float
@@ -31,6 +33,8 @@ class Sample:
     p50: float | None = None
     p99: float | None = None
     loaded: float = 0.0
+    longest: float | None = None
+    before: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -58,7 +62,8 @@ class Summary:
     """All rounds of one contestant.
 
     `median`, `least`, `most` and `noisy` are of the rates; or, where it `waits`, of the
-    milliseconds that all but one in a hundred did not wait longer than.
+    milliseconds that all but one in a hundred did not wait longer than.  `longest` is the longest
+    wait of all rounds in seconds, where it was measured.
     """
 
     median: float
@@ -72,6 +77,7 @@ class Summary:
     p50: float | None
     p99: float | None
     waits: bool = False
+    longest: float | None = None
 
 
 def summary(samples: Sequence[Sample], *, waits: bool = False) -> Summary:
@@ -89,6 +95,7 @@ def summary(samples: Sequence[Sample], *, waits: bool = False) -> Summary:
         p50=_median_of([sample.p50 for sample in samples]),
         p99=_median_of([sample.p99 for sample in samples]),
         waits=waits,
+        longest=max((each.longest for each in samples if each.longest is not None), default=None),
     )
 
 

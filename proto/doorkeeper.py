@@ -124,6 +124,7 @@ class Doorkeeper:
         self._empty: list[Deferred[None]] = []
         self._rest: IDelayedCall | None = None
         self._out_of_descriptors = False
+        self._held = False
         self._told = -TELL_AGAIN
         self._sweep: IDelayedCall | None = None
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -143,6 +144,8 @@ class Doorkeeper:
         """Let this port rest when there are too many newcomers."""
         listener.numberAccepts = ACCEPT_BATCH
         self.listeners.append(listener)
+        if self._held:
+            listener.stopReading()
 
     def set_limits(self, limits: Limits) -> None:
         """From now on these count; nobody who is in is sent away."""
@@ -215,6 +218,15 @@ class Doorkeeper:
         for refused in list(self.lingering):
             refused.abort()
 
+    def hold(self, held: bool) -> None:
+        """Let the listeners rest as long as the service has no room for what newcomers bring."""
+        self._held = held
+        if held:
+            for listener in self.listeners:
+                listener.stopReading()
+        elif self._rest is None:
+            self._wake()
+
     def close_doors(self) -> None:
         """Nobody comes any more; who is inside may stay.
 
@@ -265,6 +277,8 @@ class Doorkeeper:
             self._rest = self.clock.callLater(REST, self._wake)
             return
         self._out_of_descriptors = False
+        if self._held:
+            return
         for listener in self.listeners:
             listener.startReading()
 

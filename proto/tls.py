@@ -13,8 +13,15 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
+from twisted.internet.ssl import (
+    AcceptableCiphers,
+    Certificate,
+    CertificateOptions,
+    TLSVersion,
+    trustRootFromCertificates,
+)
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
@@ -69,13 +76,21 @@ class Certificates:
 
     log = Logger()
 
-    def __init__(self, text: str, now: Callable[[], float], protocols: tuple[bytes, ...]) -> None:
-        """`text` is DIR or CERT,KEY; `protocols` are offered by ALPN.  Raises StartError."""
+    def __init__(
+        self,
+        text: str,
+        now: Callable[[], float],
+        protocols: tuple[bytes, ...],
+        client_ca: Path | None = None,
+    ) -> None:
+        """`text` is DIR or CERT,KEY; `protocols` are offered by ALPN.  With `client_ca` only
+        clients whose certificate one of these authorities signed are let in.  Raises StartError."""
         self._cert, self._key = find(text)
+        self._client_ca = client_ca
         self._now = now
         self._protocols = protocols
         self._checked = now()
-        self._stamp = self._look()
+        self._stamp = self._first_look()
         self._options = self._load()
 
     def reload(self) -> None:
@@ -98,9 +113,19 @@ class Certificates:
             self.reload()
         return self._options.serverConnectionForTLS(protocol)
 
+    def _first_look(self) -> _Stamp:
+        try:
+            return self._look()
+        except OSError as error:
+            raise StartError(
+                f"{error.filename}: {error.strerror}; name a file in PEM form"
+            ) from error
+
     def _look(self) -> _Stamp:
-        stats = (self._cert.stat(), self._key.stat())
-        return tuple((each.st_ino, each.st_mtime_ns, each.st_size) for each in stats)
+        files = [self._cert, self._key, *([self._client_ca] if self._client_ca else [])]
+        return tuple(
+            (each.st_ino, each.st_mtime_ns, each.st_size) for each in map(Path.stat, files)
+        )
 
     def _load(self) -> CertificateOptions:
         try:
@@ -114,6 +139,7 @@ class Certificates:
                 raiseMinimumTo=TLSVersion.TLSv1_2,
                 acceptableCiphers=CIPHERS,
                 acceptableProtocols=list(self._protocols) or None,
+                trustRoot=_authorities(self._client_ca) if self._client_ca else None,
             )
             options.getContext().check_privatekey()
         except OSError as error:
@@ -125,3 +151,14 @@ class Certificates:
                 "a password"
             ) from error
         return options
+
+
+def _authorities(path: Path) -> Any:
+    """Whose clients are let in.  Raises StartError."""
+    try:
+        found = load_pem_x509_certificates(path.read_bytes())
+    except OSError as error:
+        raise StartError(f"--client-ca {path}: {error.strerror}; name a PEM file") from error
+    except ValueError as error:
+        raise StartError(f"--client-ca {path}: no certificate in PEM form in it") from error
+    return trustRootFromCertificates(Certificate(X509.from_cryptography(each)) for each in found)

@@ -315,6 +315,28 @@ def test_a_whole_batch_above_the_rate_is_paid_back() -> None:
     assert let_in <= 4 + 4 * seconds + ACCEPT_BATCH
 
 
+def test_listeners_rest_while_the_service_holds_them_whoever_else_would_wake_them() -> None:
+    clock = Clock()
+    keeper = make_keeper(clock, limits=Limits(accept_rate=1))
+    (port,) = with_ports(keeper, 1)
+    keeper.hold(True)
+    assert not port.reads()
+    Guest(keeper)
+    clock.advance(2)
+    assert not port.reads()
+    (later,) = with_ports(keeper, 1)
+    assert not later.reads()
+    Guest(keeper)
+    keeper.hold(False)
+    assert not port.reads()  # the rate is not paid back yet
+    clock.advance(2)
+    assert port.reads()
+    assert later.reads()
+    keeper.hold(True)
+    keeper.hold(False)
+    assert port.reads()
+
+
 # --- closing -------------------------------------------------------------------------------
 
 

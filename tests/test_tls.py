@@ -139,6 +139,52 @@ def test_a_chain_is_served_whole(tmp_path: Path) -> None:
     ]
 
 
+def client_of(folder: Path) -> SSL.Connection:
+    """A TLS client that shows the certificate in that folder."""
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.use_certificate_chain_file(str(folder / "fullchain.pem"))
+    context.use_privatekey_file(str(folder / "privkey.pem"))
+    client = SSL.Connection(context, None)
+    client.set_connect_state()
+    return client
+
+
+def test_with_an_authority_only_its_clients_are_let_in_and_are_known_by_name(
+    tmp_path: Path,
+) -> None:
+    for name in ("server", "known", "stranger"):
+        (tmp_path / name).mkdir()
+        write_pair(tmp_path / name, f"{name}.example")
+    authority = tmp_path / "known" / "fullchain.pem"
+    certificates = Certificates(str(tmp_path / "server"), Clock().seconds, (), authority)
+    server = server_side(certificates)
+    shake_hands(server, client_of(tmp_path / "known"))
+    certificate = server.get_peer_certificate(as_cryptography=True)
+    assert certificate is not None
+    assert certificate.subject.rfc4514_string() == "CN=known.example"
+    for client in (
+        client_of(tmp_path / "stranger"),
+        SSL.Connection(SSL.Context(SSL.TLS_METHOD), None),
+    ):
+        client.set_connect_state()
+        with pytest.raises(SSL.Error):
+            shake_hands(server_side(certificates), client)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file"), (b"nothing", "no certificate in PEM form")]
+)
+def test_an_authority_that_cannot_be_read_is_told_in_one_line(
+    content: bytes | None, why: str, tmp_path: Path
+) -> None:
+    write_pair(tmp_path)
+    authority = tmp_path / "ca.pem"
+    if content is not None:
+        authority.write_bytes(content)
+    with pytest.raises(StartError, match=rf"ca\.pem: {why}"):
+        Certificates(str(tmp_path), Clock().seconds, (), authority)
+
+
 @pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
 def test_tls_1_2_and_1_3_are_spoken(version: int, tmp_path: Path) -> None:
     assert speaks(version, tmp_path)

@@ -3,6 +3,7 @@
 Only names stand here, so that listing them is quick; nothing here imports a reactor.
 """
 
+from twisted.application.reactors import Reactor
 from twisted.application.service import ServiceMaker
 
 from twisted.plugins import twisted_web as builtin
@@ -23,3 +24,4 @@ web = ServiceMaker(
 suite = ServiceMaker(
     "proto suite", "proto.tap.suite", "All of these on one reactor, from proto.toml.", "proto"
 )
+lean = Reactor("lean", "proto.reactor", "The epoll reactor with fewer layers; see docs/reactor.md.")

@@ -1,13 +1,16 @@
 """The load generator: one thread of this process, raw non-blocking sockets and epoll.
 
-What it can reach is measured against `peers/sink.py`, which does as little as Python can:
-`python -m benchmarks --sink` prints it as one more contestant.  On two cores of a virtual AMD EPYC
+Lines for the log receiver come from `lines.c`, a program of its own.
+
+What it can reach is measured against `peers/sink.py`, which does as little as Python can, and
+lines against the C receiver that throws them away: `python -m benchmarks --sink` prints it as one
+more contestant.  On two cores of a virtual AMD EPYC
 (Linux 6.18, Python 3.11, other programs running beside it) it reached about
 
     12,000  messages of 64 bytes a second there and back on one connection, 40,000 on 64
     3 GiB/s of blocks of 64 KiB there and back
     1.6 to 1.8 million chat deliveries a second, to 20 and to 110 people
-    23 million lines of 100 bytes a second
+    25 million lines of 100 bytes a second
     110,000 answers of 1 KiB a second, 25,000 of 100 KiB
 
 A sink that is busy all the time is the limit itself: from the Go chat, which joins lines into
@@ -19,6 +22,7 @@ compare what one message costs the server (`cpu us`), not the rates.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from benchmarks.figures import Sample
@@ -28,6 +32,7 @@ class Target(Protocol):
     """The server, as the load generator knows it."""
 
     port: int
+    folder: Path
 
     def memory(self) -> int:
         """Its resident bytes."""

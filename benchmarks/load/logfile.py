@@ -1,9 +1,7 @@
-"""Lines on many connections, as fast as the server takes them."""
+"""Lines on many connections, as fast as the server takes them, until its file holds them."""
 
 from __future__ import annotations
 
-import select
-import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,74 +9,84 @@ from typing import Final
 
 from benchmarks.figures import Sample
 from benchmarks.load import Target
-from benchmarks.load.meter import Meter
-from benchmarks.load.sockets import PATIENCE, Connections, LoadFailed
+from benchmarks.load.generator import STEP, Followed, Generator, Sent, tally
+from benchmarks.load.sockets import PATIENCE
 
-LINE_BYTES: Final = 100
-"""Of one line, its line feed included."""
-BLOCK_LINES: Final = 640
-"""Lines in one block of about 64 KiB; only whole blocks are sent."""
+FILE: Final = "log.txt"
+"""The name of the file in the server's folder."""
+TRIED: Final = 2_000
+"""Lines that are sent first, and then five times as many, to see how fast the server is ..."""
+TELLING: Final = 0.05
+"""... until they take so many seconds, which tell something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Everybody sends for so many seconds, or until `most` lines are sent in all; then all end
-    their side and wait until the server, which has read everything then, ends its own."""
+    """As many lines as the server should need so many seconds for.
+
+    A few are sent before, to know how many that is: of a server that is slow the kernel would take
+    more lines than it can write in a minute.  The round begins with the first byte and ends when
+    the last write to the file begins: what that one takes, and its sync, is not in it.
+
+    most     bytes that may be sent at most
+    held     bytes that the server may keep to itself until it stops
+    stretch  factor for the seconds
+    written  whether there is a file at all; if not, the round ends when all has been read
+    """
 
     connections: int
+    size: int
     most: int
+    held: int = 0
+    stretch: float = 1.0
+    written: bool = True
 
     def __call__(self, target: Target, seconds: float) -> Sample:
-        block = memoryview(_block())
-        with Connections(target.port, self.connections) as connections:
-            for connection in connections:
-                connections.watch_writing(connection, too=True)
-            sent = dict.fromkeys(connections.by_number, 0)
-            blocks_left = max(self.connections, self.most // BLOCK_LINES)
-            meter = Meter(target)
-            end = meter.began + seconds
-            deadline = end + PATIENCE
-            open_ones = set(connections.by_number)
-            while open_ones:
-                for number, events in connections.ready(deadline):
-                    connection = connections.by_number[number]
-                    if events & (select.EPOLLHUP | select.EPOLLERR):
-                        _finish(connections, connection, open_ones)
-                    elif events & select.EPOLLIN:
-                        if connection.recv(4096):
-                            raise LoadFailed("the server answered")
-                        _finish(connections, connection, open_ones)
-                    elif at := sent[number] % len(block):
-                        sent[number] += connection.send(block[at:])
-                    elif blocks_left and time.perf_counter() < end:
-                        blocks_left -= 1
-                        sent[number] += connection.send(block)
-                    else:
-                        connections.watch_writing(connection, too=False)
-                        connection.shutdown(socket.SHUT_WR)
-                if time.perf_counter() > deadline:
-                    raise LoadFailed(f"{len(open_ones)} connections do not end")
-            return meter.sample(sum(sent.values()) // LINE_BYTES)
+        seconds *= self.stretch
+        file = Followed(target.folder / FILE)
+        before, rate = self._try(target, file)
+        lines = max(TRIED, min(int(rate * seconds), self.most // self.size - before))
+        worked = target.worked()
+        sent, took = self._send(target, file, lines, before + 1, seconds)
+        return Sample(
+            amount=sent.lines,
+            seconds=took,
+            worked=target.worked() - worked,
+            memory=target.memory(),
+            loaded=sent.cpu,
+            before=before,
+        )
+
+    def _try(self, target: Target, file: Followed) -> tuple[int, float]:
+        """How many lines were sent, and how many a second the server seems to write."""
+        done, lines = 0, TRIED
+        while True:
+            _, took = self._send(target, file, lines, done + 1, PATIENCE)
+            done += lines
+            if took > TELLING or (done + 6 * lines) * self.size > self.most:
+                return done, lines / max(took, STEP)
+            lines *= 5
+
+    def _send(
+        self, target: Target, file: Followed, lines: int, first: int, seconds: float
+    ) -> tuple[Sent, float]:
+        """What was sent, and the seconds until it was all in the file."""
+        with Generator(
+            target.port,
+            connections=self.connections,
+            size=self.size,
+            lines=lines,
+            seconds=seconds,
+            first=first,
+        ) as generator:
+            sent = generator.result()
+            if not self.written:
+                return sent, time.time() - sent.began
+        ended = file.wait_for(first - 1 + sent.lines - self.held // self.size - bool(self.held))
+        # The clock of a file system is as coarse as the kernel's tick: it may seem to be earlier.
+        return sent, max(ended - sent.began, sent.sent - sent.began)
 
 
 def verify(folder: Path, lines: float) -> str:
-    """What is wrong with the file log.txt in that folder, if anything."""
-    feeds = size = 0
-    with (folder / "log.txt").open("rb") as file:
-        while chunk := file.read(1 << 20):
-            feeds += chunk.count(b"\n")
-            size += len(chunk)
-    if (feeds, size) == (lines, lines * LINE_BYTES):
-        return ""
-    return f"{lines:,.0f} lines were sent, the file has {feeds:,} and {size:,} bytes"
-
-
-def _block() -> bytes:
-    lines = (b"line %05d of a block, " % at for at in range(BLOCK_LINES))
-    return b"".join(line.ljust(LINE_BYTES - 1, b".") + b"\n" for line in lines)
-
-
-def _finish(connections: Connections, connection: socket.socket, open_ones: set[int]) -> None:
-    """The server has ended its side."""
-    open_ones.discard(connection.fileno())
-    connections.ignore([connection])
+    """What is wrong with the file of a server that has ended, if anything."""
+    return tally(folder / FILE, int(lines))

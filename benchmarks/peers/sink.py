@@ -1,8 +1,8 @@
 """No service at all: the least that Python can do on a socket, to see how fast the load can be.
 
-One thread and epoll.  `echo` sends back, `chat` sends to everybody, `logfile` throws away,
-`static` answers every read as if it was one request for `--size` bytes.  What a peer does not
-take at once is thrown away, except by echo, and static, which wait.
+One thread and epoll.  `echo` sends back, `chat` sends to everybody, `static` answers every read as
+if it was one request for `--size` bytes.  What a peer does not take at once is thrown away, except
+by echo, and static, which wait.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ class Sink:
         self.receive: Receive = {
             "echo": self.send_back,
             "chat": self.send_to_everybody,
-            "logfile": self.throw_away,
             "static": self.send_answer,
         }[service]
 
@@ -62,9 +61,6 @@ class Sink:
             except (BlockingIOError, ConnectionError):
                 continue
 
-    def throw_away(self, peer: socket.socket, data: bytes) -> None:
-        """Done."""
-
     def send_answer(self, peer: socket.socket, data: bytes) -> None:
         self._send(peer, self.answer)
 
@@ -81,7 +77,7 @@ class Sink:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("service", choices=["echo", "chat", "logfile", "static"])
+    parser.add_argument("service", choices=["echo", "chat", "static"])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--size", type=int, default=0)
     options = parser.parse_args()

@@ -10,12 +10,14 @@ from typing import Final
 from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
+from proto.reactor.interfaces import ILeanTransport
+
 READ_AT_ONCE: Final = 16384
 """Bytes that are read from a client in one turn of the reactor; Twisted reads 65,536.
 
 What costs no turn of flood control, such as telnet commands, costs time all the same: so it is
 little for each client, and the others have their turn.  Above as many bytes that wait to be written
-the transport calls itself full, so it is not less.
+Twisted's own transport calls itself full, so it is not less.
 """
 _INT: Final = struct.Struct("i")
 
@@ -39,7 +41,9 @@ def unacknowledged(transport: object) -> int:
 def read_little(transport: object) -> None:
     """Let the transport read no more than `READ_AT_ONCE` in one turn, if it can be told."""
     transport = _below_tls(transport)
-    if isinstance(transport, FileDescriptor):
+    if ILeanTransport.providedBy(transport):
+        transport.readSize = READ_AT_ONCE
+    elif isinstance(transport, FileDescriptor):
         transport.bufferSize = READ_AT_ONCE
 
 

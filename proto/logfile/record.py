@@ -10,8 +10,9 @@ terminal that shows the file:
 - a line that was cut or never ended bears a mark.  Marks begin with `\x20`: a space is never
   escaped, so no peer can write one.
 
-TAB stays: columns are often split at it, and it moves no cursor back.  LF ends the record.  Bytes
-from 0x80 on are left alone: they are parts of UTF-8 characters.
+TAB stays: columns are often split at it, and it moves no cursor back.  LF ends the record; where
+it stands inside a message (NUL framing, octet counting) it becomes `\x0a`.  Bytes from 0x80 on are
+left alone: they are parts of UTF-8 characters.
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from proto.logfile.framing import Line, Run
-
-CONTROLS: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n")
+from proto.logfile.framing import CONTROLS, Line, Piece, Run
 
 _ESCAPES: Final = tuple((bytes([byte]), b"\\x%02x" % byte) for byte in CONTROLS)
 _LOOKS_ESCAPED: Final = re.compile(rb"\\(?=x[0-9a-fA-F]{2})")
@@ -34,13 +33,13 @@ _MARKED: Final = re.compile(
 )
 
 
-def render(piece: Run | Line) -> bytes:
+def render(piece: Piece) -> bytes:
     """The record of a line, or all the records of a run at once; each ends in LF."""
     if isinstance(piece, Run):
-        return escape(piece.text)
+        return _escape_backslashes(piece.text) if piece.clean else escape(piece.text)
     cut = b"\\x20[cut: %d bytes left out]" % piece.left_out if piece.left_out else b""
     unfinished = b"" if piece.ended else b"\\x20[unfinished]"
-    return escape(piece.head) + cut + unfinished + b"\n"
+    return escape_message(piece.head) + cut + unfinished + b"\n"
 
 
 def restore(record: bytes) -> Line:
@@ -57,9 +56,23 @@ def escape(text: bytes) -> bytes:
 
     An ordinary chunk is looked at in C twice, and comes back as the same object.
     """
-    if b"\\" in text:
-        text = _LOOKS_ESCAPED.sub(rb"\\x5c", text)
+    text = _escape_backslashes(text)
     if len(text.translate(None, CONTROLS)) != len(text):
         for control, escaped in _ESCAPES:
             text = text.replace(control, escaped)
     return text
+
+
+def _escape_backslashes(text: bytes) -> bytes:
+    """Those that would look like the beginning of an escape."""
+    return _LOOKS_ESCAPED.sub(rb"\\x5c", text) if b"\\" in text else text
+
+
+def escape_message(text: bytes) -> bytes:
+    """The text of one message, in which LF is a control byte like the others."""
+    return escape(text).replace(b"\n", b"\\x0a")
+
+
+def readable(text: bytes) -> str:
+    """One message as characters: escaped, and so are the bytes that are no UTF-8."""
+    return escape_message(text).decode(errors="backslashreplace")

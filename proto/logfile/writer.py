@@ -1,206 +1,209 @@
-"""From whole records to the file.  Knows when to write and when to wait; knows no connections.
+"""The thread that puts records on the disk, and what the reactor sees of it.  Knows no connections.
 
-`Writer` is all that the protocols know; `TurnWriter` is the one there is.  The identity
-
-    received = written + held + refused     (lines)
-
-holds whenever no method of a writer is running, and each term of it is exported.
+The reactor appends to a list and never waits; the thread takes the whole list, writes and syncs it,
+and hands over what came of that in one call.  While it syncs, the next batch forms by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final, Protocol
+from threading import Condition, Lock, Thread
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from proto.errors import StartError
-from proto.logfile.segment import Segment, remedy
+from proto.logfile.portion import Portion
+from proto.logfile.shelf import Shelf
+from proto.logfile.writing import RETRY_SECONDS, Report, Writing
 from proto.metrics import Metrics
 
-RETRY_SECONDS: Final = 1.0
-SLOW_READER_SECONDS: Final = 0.05
+
+def in_daemon_thread(run: Callable[[], None]) -> None:
+    """Run it aside.  A disk that never answers must not keep the process from ending."""
+    Thread(target=run, name="log writer", daemon=True).start()
 
 
-class Writer(Protocol):
-    """What the protocols ask of whoever puts their records on disk.
+class LogWriter:
+    """Writes portions to the logs of a shelf, and settles each of them once.
 
-    It is made with two callbacks: `pause` when no more should be sent to it, `resume` when it may
-    be again.  It still takes what was on its way when it said `pause`.  It calls both on
-    the reactor, wherever it writes.
-    """
-
-    @property
-    def full(self) -> bool:
-        """Whether it said `pause` last; whoever connects now has to wait too."""
-
-    def append(self, records: bytes, lines: int) -> None:
-        """Take `lines` whole records; those of one caller are written in the order of its calls."""
-
-    def reopen(self) -> None:
-        """Go on in a new file of the same name: the old one was moved away."""
-
-    def close(self) -> None:
-        """Write what is held and close the file; what comes later is refused."""
-
-
-class Ledger:
-    """Where each line went, in figures."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self.received = metrics.tally("logfile_lines_received", "Lines that peers sent.")
-        self.written = metrics.tally("logfile_lines_written", "Lines that the file took whole.")
-        self.refused = metrics.tally(
-            "logfile_lines_refused", "Lines lost: the file was closed, or took no more at the end."
-        )
-        self.bytes_written = metrics.tally("logfile_bytes_written", "Bytes that the file took.")
-        self.held = 0
-        metrics.gauge("logfile_lines_held", "Lines in memory, not yet written.", lambda: self.held)
-
-
-class TurnWriter:
-    """All that one turn of the reactor brought, in one write, made in the reactor.
-
-    When the file takes no more, what it did not take is held, everybody is paused, and the write is
-    tried again each second.  Memory is bounded by the peers: after `pause` each connection can
-    bring at most the one read that was under way.
+    It belongs to the reactor, but for `step`, which belongs to the thread.
     """
 
     log = Logger()
 
     def __init__(
         self,
-        path: Path,
+        shelf: Shelf,
         clock: IReactorTime,
+        in_reactor: Callable[..., None],
         metrics: Metrics,
         *,
-        pause: Callable[[], None],
-        resume: Callable[[], None],
-        open_segment: Callable[[Path], Segment] = Segment.open,
+        sync: float | None,
+        settled: Callable[[list[Portion], bool], None],
+        trouble: Callable[[bool], None],
+        tend: float | None = None,
+        in_thread: Callable[[Callable[[], None]], None] = in_daemon_thread,
     ) -> None:
-        self._path = path
-        self._clock = clock
-        self._pause = pause
-        self._resume = resume
-        self._open_segment = open_segment
-        self._segment = open_segment(path)
-        self._ledger = Ledger(metrics)
-        self._batch: list[bytes] = []
-        self._next_write: IDelayedCall | None = None
-        self._trouble: OSError | None = None
-        self._closed = False
-        metrics.gauge(
-            "logfile_disk_full", "1 while the file takes no more lines, else 0.", lambda: self.full
-        )
-        self._seconds = metrics.histogram("logfile_write_seconds", "How long one write took.")
+        """`sync` is the seconds between two syncs, 0 for one after each batch, None for none.
 
-    @property
-    def full(self) -> bool:
-        """Whether the last write failed and everybody is paused."""
-        return self._trouble is not None
-
-    def append(self, records: bytes, lines: int) -> None:
-        """Take whole records; they are written when this turn of the reactor ends."""
-        self._ledger.received.value += lines
-        if self._closed:
-            self._ledger.refused.value += lines
-            return
-        self._ledger.held += lines
-        self._batch.append(records)
-        if self._next_write is None:
-            self._next_write = self._clock.callLater(0, self._write)
-
-    def reopen(self) -> None:
-        """Go on in a new file of the same name; if that cannot be opened, in the old one.
-
-        A record that the old file took only in part is written whole to the new one.
+        `in_reactor` is reactor.callFromThread.  `settled` is told of portions in the order of
+        `append` for each name, `trouble` when the disk takes no more and when it does again.
+        `tend` is the seconds after which a log is looked at though nothing comes, as it has to be
+        where files end by their age; None for never.
         """
-        if self._closed:
-            return
-        self._write()
+        self._clock = clock
+        self._in_reactor = in_reactor
+        self._settled = settled
+        self._trouble = trouble
+        self._in_thread = in_thread
+        self._writing = Writing(shelf, clock.seconds, metrics, sync, tend)
+        self._unsettled: dict[int, Portion] = {}
+        """All that was appended and not settled, by identity: what is lost if the disk hangs."""
+        self._closing: list[Deferred[None]] = []
+        self._deadline: IDelayedCall | None = None
+        self._started = self._over = False
+        self._news = Condition(Lock())
+        """Held for an instant by both, for what is below."""
+        self._is_news = False
+        self._batch: list[Portion] = []
+        self._hurry = self._to_rotate = self._to_close = self._given_up = False
+        self._ended = False
+        """The thread's own: it has closed the files."""
+
+    # The reactor calls these.
+    def start(self) -> None:
+        """Begin to write, once; after twistd's fork, which a thread would not survive."""
+        if not self._started:
+            self._started = True
+            self._in_thread(self._run)
+
+    def append(self, portion: Portion) -> None:
+        """Take it; after `close` it is settled as not stored before this returns."""
+        with self._news:
+            closed = self._to_close
+            if not closed:
+                self._batch.append(portion)
+                # It sends no more before this is settled, so waiting for more would be in vain.
+                self._hurry = self._hurry or portion.account.over
+                self._wake()
+        if closed:
+            self._tell_settled([portion], False)
+        else:
+            self._unsettled[id(portion)] = portion
+
+    def rotate(self) -> None:
+        """Go on in new files, and try at once what failed."""
+        with self._news:
+            self._to_rotate = True
+            self._wake()
+
+    def close(self, deadline: float) -> Deferred[None]:
+        """Write and settle what is there, and close the files; fires when that is done.
+
+        After `deadline` seconds it fires in any case; what is left is then settled as not stored.
+        """
+        if self._over:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._closing.append(done)
+        if self._deadline is None:
+            self._deadline = self._clock.callLater(deadline, self._give_up, deadline)
+            with self._news:
+                self._to_close = True
+                self._wake()
+            self.start()
+        return done
+
+    def _wake(self) -> None:
+        """Only who holds the lock calls this."""
+        if not self._is_news:
+            self._is_news = True
+            self._news.notify()
+
+    def _deliver(self, report: Report) -> None:
+        if self._over:
+            return  # the disk answers after all, but this is settled already
+        for portions, stored in report.settled:
+            for portion in portions:
+                del self._unsettled[id(portion)]
+            self._tell_settled(portions, stored)
+        for tell in report.told:
+            tell()
+        if report.stuck is not None:
+            self._trouble(report.stuck)
+        if report.ended:
+            self._end()
+
+    def _tell_settled(self, portions: list[Portion], stored: bool) -> None:
         try:
-            segment = self._open_segment(self._path)
-        except StartError as error:
-            self.log.error("not reopened, going on in the old file: {why}", why=str(error))
-            return
-        old, self._segment = self._segment, segment
-        self._batch.append(old.unwritten)
-        self._close(old)
-        self.log.info("reopened {path}", path=str(self._path))
-        self._write()
+            self._settled(portions, stored)
+        except Exception:
+            self.log.failure("telling what is stored failed")
 
-    def close(self) -> None:
-        """Write what is held and close the file; say how much could not be written, if any."""
-        if self._closed:
-            return
-        self._closed = True
-        self._write()
-        if self._ledger.held:
-            self.log.error(
-                "{lines} lines ({bytes} bytes) could not be written to {path} and are lost",
-                lines=self._ledger.held,
-                bytes=len(self._segment.unwritten),
-                path=str(self._path),
-            )
-            self._ledger.refused.value += self._ledger.held
-            self._ledger.held = 0
-        self._close(self._segment)
+    def _give_up(self, deadline: float) -> None:
+        with self._news:
+            self._given_up = True
+            self._wake()
+        left = list(self._unsettled.values())
+        self._unsettled.clear()
+        self.log.error(
+            "the log could not be closed within {deadline} s; {lines} lines are lost",
+            deadline=deadline,
+            lines=sum(portion.lines for portion in left),
+        )
+        if left:
+            self._tell_settled(left, False)
+        self._end()
 
-    def _write(self) -> None:
-        self._cancel()
-        records = b"".join(self._batch)
-        self._batch.clear()
-        if not records and not self.full:
-            return
-        began, taken = self._clock.seconds(), self._segment.taken
-        trouble: OSError | None = None
-        try:
-            self._segment.append(records)
-        except OSError as error:
-            trouble = error
-        self._seconds.observe(max(0.0, self._clock.seconds() - began))
-        self._ledger.bytes_written.value += self._segment.taken - taken
-        self._count_written()
-        self._go_on(trouble)
+    def _end(self) -> None:
+        self._over = True
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        closing, self._closing = self._closing, []
+        for done in closing:
+            done.callback(None)
 
-    def _count_written(self) -> None:
-        left = self._segment.unwritten.count(b"\n")
-        self._ledger.written.value += self._ledger.held - left
-        self._ledger.held = left
+    # The thread calls these.
+    def step(self) -> float | None:
+        """Write what waits; the seconds until the next step though nothing comes, None for never.
 
-    def _go_on(self, trouble: OSError | None) -> None:
-        """Wait or run, as the last write went; each change is said once."""
-        before, self._trouble = self._trouble, trouble
-        if self._closed:
-            return
-        if trouble is not None:
-            slow = isinstance(trouble, BlockingIOError)  # a FIFO: its reader is merely slow
-            delay = SLOW_READER_SECONDS if slow else RETRY_SECONDS
-            self._next_write = self._clock.callLater(delay, self._write)
-            if not slow and (before is None or before.errno != trouble.errno):
-                self.log.error(
-                    "cannot write {path}: {why}; {lines} lines are held, all senders are paused",
-                    path=str(self._path),
-                    why=remedy(trouble),
-                    lines=self._ledger.held,
-                )
-            if before is None:
-                self._pause()
-        elif before is not None:
-            if not isinstance(before, BlockingIOError):
-                self.log.info("{path} takes lines again", path=str(self._path))
-            self._resume()
+        Only the thread calls this, or a test that has none.
+        """
+        with self._news:
+            batch, self._batch = self._batch, []
+            hurry, self._hurry = self._hurry or self._to_close, False
+            rotate, self._to_rotate = self._to_rotate, False
+            closing, given_up = self._to_close, self._given_up
+            self._is_news = False
+        if given_up:
+            self._writing.close()
+            self._ended = True
+            return None
+        self._writing.take(batch)
+        self._writing.step(rotate=rotate, hurry=hurry)
+        self._hand_over()
+        if closing and self._writing.idle:
+            self._writing.close()
+            self._ended = True
+            self._hand_over()
+        return self._writing.rest()
 
-    def _cancel(self) -> None:
-        if self._next_write is not None and self._next_write.active():
-            self._next_write.cancel()
-        self._next_write = None
+    def _hand_over(self) -> None:
+        report = self._writing.report()
+        report.ended = self._ended
+        if report:
+            self._in_reactor(self._deliver, report)
 
-    def _close(self, segment: Segment) -> None:
-        try:
-            segment.close()
-        except OSError as error:
-            # Some file systems (NFS) tell only now that earlier writes failed.
-            self.log.error("closing {path}: {why}", path=str(self._path), why=remedy(error))
+    def _run(self) -> None:
+        while not self._ended:
+            try:
+                rest = self.step()
+            except Exception:
+                # A bug.  Nothing is settled by it, and the next step tries again.
+                self._in_reactor(self.log.failure, "the log's thread failed", Failure())
+                rest = RETRY_SECONDS
+            with self._news:
+                if not (self._is_news or self._ended):
+                    self._news.wait(rest)

@@ -81,15 +81,18 @@ class DurableHistory:
         keep: Keep | None = None,
         now: Callable[[], float] = time.time,
         patience: float = PATIENCE,
+        at_end_of_turn: InReactor | None = None,
     ) -> None:
         """Prepare the store; raises StartError.
 
         `in_reactor` is reactor.callFromThread.  Neither a thread nor a connection is left behind,
         as twistd may fork before `start`.  `patience` is how many seconds `close` takes at most.
+        `at_end_of_turn` is what the reactor has for that, if it has something.
         """
         self._store = store
         self._in_reactor = in_reactor
         self._patience = patience
+        self._at_end_of_turn = at_end_of_turn or in_reactor
         certain, troubles = Certain(), Troubles(store.name)
         self._batches = Batches(store, certain, troubles, keep or Keep(), now)
         self._reads = Reads(store, certain, troubles)
@@ -184,7 +187,7 @@ class DurableHistory:
             self._turn.append(question)
             is_first = len(self._turn) == 1
         if is_first:
-            self._in_reactor(self._end_turn)
+            self._at_end_of_turn(self._end_turn)
         return True
 
     def _ask_within(self, question: Question, refused: RefusedCallback) -> None:

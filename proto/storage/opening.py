@@ -22,13 +22,15 @@ def open_history(
     *,
     keep: Keep | None = None,
     now: Callable[[], float] = time.time,
+    at_end_of_turn: InReactor | None = None,
 ) -> DurableHistory:
     """The history in that folder, or at that URL.  Raises StartError.
 
-    `in_reactor` is reactor.callFromThread; `now` is in seconds since 1970.
+    `in_reactor` is reactor.callFromThread; `now` is in seconds since 1970; `at_end_of_turn` is as
+    in `DurableHistory`.
     """
     store = PostgresStore(where) if is_url(where) else SqliteStore(Path(where))
-    return DurableHistory(store, in_reactor, keep=keep, now=now)
+    return DurableHistory(store, in_reactor, keep=keep, now=now, at_end_of_turn=at_end_of_turn)
 
 
 def check(where: str, *, connect: bool = True) -> None:

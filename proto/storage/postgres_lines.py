@@ -183,6 +183,10 @@ class PostgresWriting(PostgresReading):
                 columns = [list(each) for each in zip(*kept, strict=True)]
                 self._database.execute(_WRITE_SESSIONS, columns)
 
+    def index(self, most: int) -> bool:
+        """Nothing is left to do: PostgreSQL's own index gathers what is new."""
+        return False
+
     def settle(self, newest: Mapping[str, int]) -> None:
         """Let these rooms end at these numbers."""
         with self._database.transaction():

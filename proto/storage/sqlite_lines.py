@@ -19,12 +19,22 @@ _READ: Final = (
     f"SELECT id & {MASK}, at, kind, sender, text FROM lines WHERE id > ? AND id < ?"
     " ORDER BY id {order} LIMIT ?"
 )
+_LATEST: Final = (
+    f"SELECT id & {MASK}, at, kind, sender, text FROM lines WHERE id > ? AND id < ?"
+    " {words} ORDER BY id {order} LIMIT ?"
+)
+_HAS_WORD: Final = " AND instr(' ' || words, ' ' || ?)"
 _SEARCH: Final = (
     f"SELECT id & {MASK}, at, kind, sender, text FROM found JOIN lines ON id = found.rowid"
     " WHERE found MATCH ? AND found.rowid > ? AND found.rowid < ?"
     " ORDER BY found.rowid {order} LIMIT ?"
 )
 _NUMBER: Final = "SELECT number FROM rooms WHERE key = ?"
+_INDEXED: Final = "SELECT indexed FROM rooms WHERE number = ?"
+_BEHIND: Final = "SELECT number, indexed FROM rooms WHERE indexed < newest LIMIT 1"
+_REACHED: Final = "UPDATE rooms SET indexed = coalesce(?, newest) WHERE number = ?"
+_NOT_BEYOND: Final = "UPDATE rooms SET indexed = min(indexed, newest) WHERE number = ?"
+_TO_INDEX: Final = "SELECT id, words FROM lines WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
 _ROOM: Final = (
     "INSERT INTO rooms (key, newest, at) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
     " SET newest = excluded.newest, at = excluded.at RETURNING number"
@@ -72,12 +82,12 @@ class SqliteReading:
             if room is None:
                 return []
             first = room << BITS
-            asked = [first + stretch.above, first + stretch.below, stretch.count]
             order = "DESC" if stretch.backwards else "ASC"
             if not stretch.words:
-                return self._within(stretch.size, _READ.format(order=order), asked)
-            match = " ".join(f'"{room}\u00b7{word}"*' for word in stretch.words)
-            return self._within(stretch.size, _SEARCH.format(order=order), [match, *asked])
+                asked = [first + stretch.above, first + stretch.below]
+                parts = [(_READ.format(order=order), asked)]
+                return self._rows(parts, stretch.size, stretch.count)
+            return self._found(stretch, room, order)
 
     def interrupt(self) -> None:
         """End what is being read; any thread may ask."""
@@ -104,15 +114,36 @@ class SqliteReading:
         found = self._database.execute(_NUMBER, (room,)).fetchone()
         return found and int(found[0])
 
-    def _within(self, size: int, statement: str, asked: Sequence[object]) -> list[Row]:
+    def _found(self, stretch: Stretch, room: int, order: str) -> list[Row]:
+        """The lines of a stretch with its words: in the index, and beyond it by looking at each.
+
+        How far the index goes is asked first.  It may reach further by the time it is read, and
+        what is found there beyond that is left out.
+        """
+        reached = self._database.execute(_INDEXED, (room,)).fetchone()
+        if reached is None:  # the room was forgotten meanwhile
+            return []
+        first, edge = room << BITS, min(max(reached[0], stretch.above), stretch.below - 1)
+        match = " ".join(f'"{room}\u00b7{word}"*' for word in stretch.words)
+        below: list[object] = [match, first + stretch.above, first + edge + 1]
+        above: list[object] = [first + edge, first + stretch.below, *stretch.words]
+        latest = _LATEST.format(words=_HAS_WORD * len(stretch.words), order=order)
+        parts = [(_SEARCH.format(order=order), below), (latest, above)]
+        return self._rows(parts[::-1] if stretch.backwards else parts, stretch.size, stretch.count)
+
+    def _rows(
+        self, parts: Sequence[tuple[str, Sequence[object]]], size: int, count: int
+    ) -> list[Row]:
+        """What these statements give, one after the other, within so many characters and lines."""
         rows: list[Row] = []
-        # An unfinished statement would keep the log of SQLite from being cut.
-        with closing(self._database.execute(statement, asked)) as cursor:
-            for each in cursor:
-                rows.append(Row(*each))
-                size -= len(each[4])
-                if size < 0 and len(rows) > 1:
-                    break
+        for statement, asked in parts:
+            # An unfinished statement would keep the log of SQLite from being cut.
+            with closing(self._database.execute(statement, (*asked, count - len(rows)))) as cursor:
+                for each in cursor:
+                    rows.append(Row(*each))
+                    size -= len(each[4])
+                    if size < 0 and len(rows) > 1:
+                        return rows
         return rows
 
 
@@ -171,16 +202,6 @@ class SqliteWriting(SqliteReading):
                 [(first[line.room] + line.sequence, *line[2:]) for line in lines],
             )
             database.executemany(
-                "INSERT INTO found (rowid, words) VALUES (?, ?)",
-                [
-                    (
-                        first[line.room] + line.sequence,
-                        indexed(first[line.room] >> BITS, line.words),
-                    )
-                    for line in lines
-                ],
-            )
-            database.executemany(
                 "INSERT INTO topics VALUES (?, ?, ?, ?)",
                 [
                     (first[line.room] >> BITS, line.sequence, line.sender, line.text)
@@ -192,6 +213,26 @@ class SqliteWriting(SqliteReading):
                 "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)",
                 [(each.digest, each.name, each.room, each.sequence, each.at) for each in sessions],
             )
+
+    def index(self, most: int) -> bool:
+        """Index so many of the lines that are not yet; whether there may be more."""
+        with self._transaction() as database:
+            while most > 0:
+                behind = database.execute(_BEHIND).fetchone()
+                if behind is None:
+                    return False
+                number, upto = behind
+                first, beyond = number << BITS, (number + 1) << BITS
+                rows = database.execute(_TO_INDEX, (first + upto, beyond, most)).fetchall()
+                database.executemany(
+                    "INSERT INTO found (rowid, words) VALUES (?, ?)",
+                    [(key, indexed(number, words)) for key, words in rows],
+                )
+                # Its newest lines may be gone already: then all that is left is indexed.
+                upto = rows[-1][0] & MASK if len(rows) == most else None
+                database.execute(_REACHED, (upto, number))
+                most -= max(1, len(rows))
+        return True
 
     def settle(self, newest: Mapping[str, int]) -> None:
         """Let these rooms end at these numbers.
@@ -206,6 +247,7 @@ class SqliteWriting(SqliteReading):
                 database.execute(
                     "DELETE FROM lines WHERE id > ? AND id < ?", (asked, (number + 1) << BITS)
                 )
+                database.execute(_NOT_BEYOND, (number,))
                 database.execute(
                     "DELETE FROM topics WHERE room = ? AND sequence > ?", (number, sequence)
                 )

@@ -104,6 +104,12 @@ class Writing(Reading, Protocol):
         """Store all of that, or nothing; it survives a crash."""
         ...
 
+    def index(self, most: int) -> bool:
+        """Make so many of the lines quick to search that are not yet; whether there may be more.
+
+        Before that they are found all the same."""
+        ...
+
     def settle(self, newest: Mapping[str, int]) -> None:
         """Let these rooms end at these numbers; nothing beyond comes back after a crash."""
         ...

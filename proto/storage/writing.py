@@ -34,6 +34,11 @@ from proto.storage.store import Line, Store, Writing
 from proto.storage.troubles import Troubles
 from proto.storage.words import words
 
+BEHIND: Final = 2000
+"""Lines that may be stored and not indexed while there is no time for it; a search looks at each
+of them."""
+BITE: Final = 500
+"""Lines that are indexed at once: so long, and no longer, others wait."""
 IDLE: Final = 1.0
 """Seconds after which `tidy` wants to be called when nobody asks anything."""
 _NAMES: Final = {kind: name for name, kind in KINDS.items()}
@@ -118,6 +123,8 @@ class Batches:
         self._unkept: dict[bytes, Session] = {}
         """Sessions that the store did not take; they are tried again with the next batch."""
         self._failing = self._untidy = False
+        self._behind = BEHIND
+        """How many lines may be stored and not indexed; more are where the last process ended."""
 
     def answers(self, batch: Sequence[Question]) -> list[Answer]:
         """Store the batch; its answers in order, and what to tell the log."""
@@ -155,7 +162,8 @@ class Batches:
     @property
     def rest(self) -> float:
         """Seconds until `tidy` is to be called if nobody asks anything."""
-        return 0.0 if self._pruning.pending() and not self._failing else IDLE
+        more = self._pruning.pending() or self._behind >= BEHIND
+        return 0.0 if more and not self._failing else IDLE
 
     def tidy(self, idle: bool) -> list[Answer]:
         """Between two batches: settle what is in doubt, drop a little; what to tell the log."""
@@ -169,6 +177,7 @@ class Batches:
                 answers.append(partial(self._troubles.now, deed, ""))
             deed = "tidied"
             self._settle(link)
+            self._index(link, idle)
             if self._pruning.bite(link) and self._untidy:
                 answers.append(partial(self._troubles.now, deed, ""))
                 self._untidy = False
@@ -177,6 +186,10 @@ class Batches:
             self._untidy = True
             self._failed(deed, error, answers)
         return answers
+
+    def _index(self, link: Writing, idle: bool) -> None:
+        if self._behind >= BEHIND or (idle and self._behind):
+            self._behind = max(BEHIND, self._behind) if link.index(BITE) else 0
 
     def close(self) -> None:
         """Give the connection back."""
@@ -238,6 +251,7 @@ class Batches:
             self._later(plan.sessions.values())
             return _not_stored(self._failed("written", error, answers))
         self._unkept = {}
+        self._behind += len(plan.lines)
         self._certain.stored({room: plan.newest[room] for room in before})
         for room, newest in before.items():
             self._pruning.grown(room, newest, plan.newest[room])

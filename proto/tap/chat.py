@@ -126,12 +126,14 @@ def build(settings: ChatSettings, process: Process) -> DoorService:
     """The service, its ports bound.  Raises StartError."""
     clock = process.reactor
     check(settings)
-    kept = MemoryHistory(clock.seconds) if settings.state == MEMORY else keep(settings, clock)
+    kept = MemoryHistory(clock.seconds) if settings.state == MEMORY else keep(settings, process)
     history: History = timed(kept, clock.seconds, process.metrics)
     if settings.copy_to_logfile:
         history = CopiedHistory(history, lambda room, line: copy(process, room, line))
     house = House(history, clock.seconds, last_lines=settings.last_lines)
-    factory = ChatFactory(house, clock, metrics=process.metrics)
+    factory = ChatFactory(
+        house, clock, metrics=process.metrics, at_end_of_turn=process.at_end_of_turn
+    )
     apply(factory, settings)
     keeper = process.doorkeeper("chat", factory, settings.limits())
     try:
@@ -177,11 +179,16 @@ class _Log:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._kept.close)
 
 
-def keep(settings: ChatSettings, reactor: Any) -> DurableHistory:
+def keep(settings: ChatSettings, process: Process) -> DurableHistory:
     """Where lines are kept that outlive the process.  Raises StartError."""
     much = Keep(lines=settings.keep_lines, days=settings.keep_days, rooms=settings.keep_rooms)
     with _named():
-        return open_history(settings.state, reactor.callFromThread, keep=much)
+        return open_history(
+            settings.state,
+            process.reactor.callFromThread,
+            keep=much,
+            at_end_of_turn=process.at_end_of_turn,
+        )
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from proto.errors import StartError
 from proto.limits import Limits
 from proto.logs import LogFile, format_json
 from proto.metrics import Metrics
+from proto.reactor.interfaces import ITurns
 from proto.tap.options import ProcessSettings, one_line
 from proto.tap.service import DoorService
 from proto.web.handlers import Handlers
@@ -46,6 +47,11 @@ class Process(MultiService):
         """Appends a line to the log receiver's file, where the process has one."""
         self.mounts: list[Callable[[Resource, Handlers], None]] = []
         """What other services show on the web: each puts something into a tree."""
+        turns = ITurns(reactor, None)
+        self.at_end_of_turn: Callable[..., object] | None = (
+            turns.callAtEndOfTurn if turns is not None else None
+        )
+        """What the lean reactor has for what one turn has to do once."""
         self.reload: Callable[[], None] = lambda: None
         self._options = options
         self._log_file: LogFile | None = None

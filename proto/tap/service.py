@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, cast
 
 from twisted.application.service import Service
@@ -226,10 +227,11 @@ def open_doors(
     alpn: tuple[bytes, ...] = (),
     datagrams: Callable[[], DatagramProtocol] | None = None,
     dismiss: Callable[[Any], bool] = lambda protocol: False,
+    client_ca: Path | None = None,
 ) -> Opened:
     """Bind every port of a service, and for `datagrams` the same UDP ports.
 
-    `dismiss` is as in `Door`.
+    `dismiss` is as in `Door`, `client_ca` as in `Certificates`.
     Raises StartError, with nothing left bound.
     """
     opened = Opened()
@@ -240,7 +242,7 @@ def open_doors(
             if endpoint.tls:
                 text = endpoint.certs or settings.tls
                 if text not in certificates:
-                    certificates[text] = Certificates(text, reactor.seconds, alpn)
+                    certificates[text] = Certificates(text, reactor.seconds, alpn, client_ca)
                 creator = certificates[text]
             door = Door(
                 keeper, tls=creator, trusted_proxies=settings.proxy_protocol, dismiss=dismiss
@@ -269,11 +271,11 @@ def planned(settings: ListenSettings) -> list[Endpoint]:
     return places
 
 
-def check_certificates(settings: ListenSettings) -> None:
+def check_certificates(settings: ListenSettings, client_ca: Path | None = None) -> None:
     """Load what would be served.  Raises StartError."""
     for place in planned(settings):
         if place.tls:
-            Certificates(place.certs or settings.tls, lambda: 0.0, ())
+            Certificates(place.certs or settings.tls, lambda: 0.0, (), client_ca)
 
 
 def _way(endpoint: Endpoint, reactor: Any) -> socket.socket | IStreamServerEndpoint:

@@ -31,6 +31,8 @@ from proto.tap.service import DoorService, check_certificates, planned
 
 PROCESS: Final = "proto"
 """The table of what belongs to the whole process."""
+SHOWS: Final = "web"
+"""The service that shows others, and is built when they are."""
 DEFAULT_CONFIG: Final = Path("proto.toml")
 
 
@@ -138,11 +140,14 @@ def build(plan: Plan, reactor: Any, options: TwistedOptions | None = None) -> Pr
         check_twistd(options)
     plan.check()
     process = Process(reactor, plan.process, options)
-    for name, settings in plan.services.items():
+    built = {}
+    for name in sorted(plan.services, key=SHOWS.__eq__):
         try:
-            process.add(KINDS[name].build(settings, process))
+            built[name] = KINDS[name].build(plan.services[name], process)
         except StartError as error:
             raise StartError(f"[{name}] {error}") from error
+    for name in plan.services:
+        process.add(built[name])
     add_status(process)
     process.reload = lambda: reload(process, plan.path)
     return process

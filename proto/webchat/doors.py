@@ -17,7 +17,7 @@ from typing import Final
 
 from twisted.web.resource import Resource
 
-from proto.addresses import group_of, host_of
+from proto.addresses import host_of
 from proto.chat import jsonwire
 from proto.chat.audience import SharedForm
 from proto.chat.browser import BrowserMember
@@ -25,6 +25,7 @@ from proto.chat.events import Event
 from proto.chat.factory import ChatFactory
 from proto.limits import Admissions, TooMany
 from proto.metrics import Metrics
+from proto.web.admission import admit
 from proto.web.frames import text_frame
 from proto.web.handlers import Handlers
 from proto.web.request import WebRequest
@@ -88,21 +89,10 @@ class WebChat:
 
     def _admit(self, request: WebRequest) -> Callable[[], None]:
         """Count a peer that stays; what to call when it is gone.  Raises HTTPError."""
-        admissions = self._admissions
-        group = group_of(host_of(request.client))
-        try:
-            admissions.admit(group)
-        except TooMany as full:
-            self._factory.figures.drops(full.reason.replace("-", "_")).value += 1
-            status = 503 if full.reason == "full" else 429
-            again = [("Retry-After", str(full.retry_after))]
-            raise HTTPError(status, str(full), again) from None
+        return admit(self._admissions, request, self._refused)
 
-        def release() -> None:
-            admissions.unclaim(group)
-            admissions.leave()
-
-        return release
+    def _refused(self, full: TooMany) -> None:
+        self._factory.figures.drops(full.reason.replace("-", "_")).value += 1
 
 
 class _Branch(Resource):

@@ -48,6 +48,15 @@ def test_the_first_folder_on_a_disk_is_chosen(tmp_path: Path) -> None:
     assert disk.chosen((memory, missing, real, later), mounts) == real
 
 
+def test_a_folder_in_memory_is_chosen_when_that_is_asked_for(tmp_path: Path) -> None:
+    memory, real = tmp_path / "memory", tmp_path / "real"
+    memory.mkdir()
+    real.mkdir()
+    mounts = f"none / ext4 rw\nnone {memory} tmpfs rw\n"
+    assert disk.chosen((real, memory), mounts, memory=True) == memory
+    assert disk.chosen((real,), mounts, memory=True) is None
+
+
 def test_if_everything_is_memory_nothing_is_chosen(tmp_path: Path) -> None:
     assert disk.chosen((tmp_path,), "none / tmpfs rw\n") is None
 
@@ -55,4 +64,4 @@ def test_if_everything_is_memory_nothing_is_chosen(tmp_path: Path) -> None:
 def test_the_folder_is_described_with_its_file_system_and_its_delay() -> None:
     assert os.access(disk.found(), os.W_OK)
     pattern = rf"{re.escape(str(disk.found()))} is \S+, where fdatasync takes [\d.e+-]+ ms(;.*)?"
-    assert re.fullmatch(pattern, disk.described())
+    assert re.fullmatch(pattern, disk.described(None))

@@ -34,6 +34,12 @@ def test_a_summary_takes_the_median_of_everything_else_too() -> None:
     assert (result.p50, result.p99) == (2, 8)
 
 
+def test_a_summary_has_the_longest_wait_of_all_rounds() -> None:
+    samples = [Sample(1, seconds=1, worked=0, memory=0, longest=each) for each in (3, 9, 4)]
+    assert summary(samples).longest == 9
+    assert summary(rounds(1, 2)).longest is None
+
+
 def test_where_nobody_waits_there_is_no_latency() -> None:
     result = summary(rounds(1, 2))
     assert (result.p50, result.p99) == (None, None)

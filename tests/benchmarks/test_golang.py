@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.golang import NotBuilt, build
+from benchmarks.building import NotBuilt
+from benchmarks.golang import build
 
 
 def a_go(folder: Path, script: str) -> str:

@@ -10,19 +10,22 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as program
-from benchmarks import disk
-from benchmarks.cases import BENCHMARKS, STRONGEST, Scale
+from benchmarks import __main__ as main_program
+from benchmarks import disk, logcases
+from benchmarks.cases import BENCHMARKS, STRONGEST
 from benchmarks.contest import Case, Contestant, run
 from benchmarks.figures import Sample, Summary
 from benchmarks.load import Load, Target
 from benchmarks.load.sockets import LoadFailed
 from benchmarks.machine import Cores
+from benchmarks.scale import Scale
 from benchmarks.servers import ROOT
 from tests.benchmarks.test_servers import ECHO, is_there
+from tests.system.programs import program
 
 TINY = Scale(
     rounds=1,
@@ -35,7 +38,9 @@ TINY = Scale(
     light_stretch=1.0,
     senders=2,
     log_connections=(2,),
-    log_lines=2000,
+    log_sizes=(100,),
+    log_bytes=5_000_000,
+    lag_stretch=4.0,
     file_sizes=(1024,),
     web_connections=2,
     with_sink=True,
@@ -51,13 +56,29 @@ PEERS = {
         *(["Go", "Go, each line by itself"] if shutil.which("go") else []),
         "sink",
     ],
-    "logfile": ["proto", "Twisted tutorial", "asyncio streams", "sink"],
+    "logfile": [
+        *logcases.OURS,
+        "C receiver",
+        "C receiver, synced",
+        "rsyslog imtcp",
+        "rsyslog imtcp, its own format",
+        "rsyslog imtcp, synced",
+        "rsyslog imptcp",
+        "rsyslog imptcp, synced",
+        *(["syslog-ng", "syslog-ng, synced"] if shutil.which("syslog-ng") else []),
+        "Twisted tutorial",
+        "asyncio streams",
+        "C receiver, discards",
+    ],
+    "lag": ["no lines", "lines", "lines, each write or sync takes 100 ms more"],
     "static": ["proto", "twisted-web", "http.server", "sink"],
 }
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_numbers_come_out_for_every_contestant(name: str) -> None:
+    if name == "logfile":
+        program("rsyslogd", "rsyslog")
     for case in BENCHMARKS[name](TINY):
         results = run(case, TINY.rounds, TINY.seconds, Cores())
         expected = PEERS[name]
@@ -69,8 +90,16 @@ def test_numbers_come_out_for_every_contestant(name: str) -> None:
             assert result.median > 0
             assert result.memory > 0
             assert (result.p50 is not None) is (
-                name in ("chat", "static") or case.unit.startswith("messages")
+                name in ("chat", "static", "lag") or case.unit.startswith("messages")
             )
+
+
+def test_with_little_time_only_those_who_are_compared_take_lines() -> None:
+    for case in BENCHMARKS["logfile"](replace(TINY, every_log=False, with_sink=False)):
+        names = [contestant.name for contestant in case.contestants]
+        assert names == [name for name in logcases.STRONGEST if name in names]
+        assert names[0] in logcases.OURS
+        assert "those who are not compared left out: there is little time" in case.remarks
 
 
 def test_with_little_time_only_the_strongest_chats_are_measured_and_it_is_said() -> None:
@@ -83,7 +112,7 @@ def test_with_little_time_only_the_strongest_chats_are_measured_and_it_is_said()
 
 def test_a_chat_table_tells_where_the_lines_were_kept() -> None:
     for case in BENCHMARKS["chat"](TINY):
-        assert case.remarks[0] == f"on disk: {disk.described()}"
+        assert case.remarks[0] == f"on disk: {disk.described(None)}"
 
 
 def test_where_waiting_is_the_figure_it_is_what_the_table_shows() -> None:
@@ -131,12 +160,55 @@ def test_who_fails_is_not_measured_again_and_the_reason_is_the_result() -> None:
     assert len(calls) == 1
 
 
+def test_a_server_of_its_own_for_each_round_leaves_nothing_behind() -> None:
+    folders: list[Path] = []
+
+    def load(target: Target, seconds: float) -> Sample:
+        assert not any(folder.exists() for folder in folders)
+        (target.folder / "log.txt").write_text("lines")
+        folders.append(target.folder)
+        return Sample(amount=5, seconds=1, worked=0, memory=1, before=2)
+
+    seen: list[tuple[str, float]] = []
+
+    def verify(folder: Path, amount: float) -> str:
+        seen.append(((folder / "log.txt").read_text(), amount))
+        return ""
+
+    contestant = replace(echo_with(load), verify=verify)
+    (result,) = run(Case("a case", "things", [contestant], afresh=True), 3, 0.01, Cores()).values()
+    assert isinstance(result, Summary)
+    assert seen == [("lines", 7)] * 3  # what came before the round is there too
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_a_round_after_which_something_is_lost_does_not_count() -> None:
+    def load(target: Target, seconds: float) -> Sample:
+        return Sample(amount=5, seconds=1, worked=0, memory=1)
+
+    contestant = replace(echo_with(load), verify=lambda folder, amount: f"{amount:.0f} are lost")
+    case = Case("a case", "things", [contestant], afresh=True)
+    assert run(case, 3, 0.01, Cores()) == {"echo": "5 are lost"}
+
+
+def test_a_case_does_not_begin_where_the_disk_is_too_small_for_it(tmp_path: Path) -> None:
+    def load(target: Target, seconds: float) -> Sample:
+        raise AssertionError("nothing should be sent")
+
+    case = Case("a case", "things", [echo_with(load)], room=1 << 60, afresh=True)
+    results = run(case, 1, 0.01, Cores(), tmp_path)
+    assert results == {"echo": f"{tmp_path} has less than {1 << 40:,} MiB free"}
+
+
 def test_what_the_server_leaves_behind_is_verified() -> None:
     def load(target: Target, seconds: float) -> Sample:
         return Sample(amount=5, seconds=1, worked=0, memory=1)
 
     contestant = Contestant(
-        "echo", echo_with(load).command, load, verify=lambda folder, amount: f"{amount} are lost"
+        "echo",
+        echo_with(load).command,
+        load,
+        verify=lambda folder, amount: f"{amount:.0f} are lost",
     )
     assert results_of(contestant) == {"echo": "15 are lost"}
 
@@ -152,7 +224,7 @@ def test_the_exit_code_tells_that_somebody_failed(
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.getsignal(number) for number in numbers]
     try:
-        assert program.main(["--quick", "echo"]) == 1
+        assert main_program.main(["--quick", "echo"]) == 1
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
@@ -161,8 +233,8 @@ def test_the_exit_code_tells_that_somebody_failed(
 
 def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        program.main(["ehco"])
-    assert "'ehco' is none of echo, chat, logfile, static" in capsys.readouterr().err
+        main_program.main(["ehco"])
+    assert "'ehco' is none of echo, chat, logfile, lag, static" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

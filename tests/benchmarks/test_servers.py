@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cases import PEERS
+from benchmarks.commands import PEERS
 from benchmarks.servers import Server, ServerFailed
 
 ECHO = [sys.executable, str(PEERS / "echo_asyncio.py")]

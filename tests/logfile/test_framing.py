@@ -2,20 +2,21 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proto.logfile.framing import LONGEST_LINE, Line, LineFraming, Run
+from proto.logfile.framing import KEPT_WHEN_CUT, LONGEST_LINE, Line, LineFraming, Piece, Run
 
 LIMIT = 5
 WIRE = st.lists(st.sampled_from([b"a", b"bc", b"\r", b"\n", b"\r\n", b"123456789"])).map(b"".join)
 
 
-def feed(framing: LineFraming, *chunks: bytes) -> list[Run | Line]:
+def feed(framing: LineFraming, *chunks: bytes) -> list[Piece]:
     return [piece for chunk in chunks for piece in framing.feed(chunk)]
 
 
-def lines_of(pieces: list[Run | Line]) -> list[Line]:
+def lines_of(pieces: list[Piece]) -> list[Line]:
     """The pieces with their runs taken apart."""
     lines = []
     for piece in pieces:
@@ -100,8 +101,55 @@ def test_an_endless_line_takes_no_more_memory_than_the_limit() -> None:
     framing = LineFraming()
     for _ in range(64):
         framing.feed(b"x" * 65536)
-        assert len(framing._tail) <= LONGEST_LINE + 1
+        assert framing.held <= LONGEST_LINE + 1
     assert framing.close() == Line(b"x" * LONGEST_LINE, 63 * 65536, ended=False)
+
+
+def test_a_line_that_was_given_up_keeps_its_beginning_and_counts_the_rest() -> None:
+    framing = LineFraming()
+    framing.feed(b"first\n" + b"x" * 5000)
+    assert framing.held == 5000
+    framing.cut()
+    assert framing.held == KEPT_WHEN_CUT
+    assert feed(framing, b"y" * 100, b"yy\r\nnext\n") == [
+        Line(b"x" * KEPT_WHEN_CUT, 5000 + 102 - KEPT_WHEN_CUT),
+        Run(b"next\n", 1),
+    ]
+    assert not framing.begun
+
+
+def test_a_line_one_byte_too_long_that_was_given_up_is_cut_at_the_limit() -> None:
+    framing = LineFraming(LIMIT)
+    framing.feed(b"123456")
+    framing.cut()
+    assert framing.feed(b"\n") == [Line(b"12345", left_out=1)]
+
+
+def test_a_long_line_that_was_given_up_is_measured_to_its_end() -> None:
+    framing = LineFraming()
+    framing.feed(b"x" * 100_000 + b"\r")
+    framing.cut()
+    assert framing.held == KEPT_WHEN_CUT
+    assert framing.feed(b"\n") == [Line(b"x" * KEPT_WHEN_CUT, 100_000 - KEPT_WHEN_CUT)]
+
+
+@pytest.mark.parametrize("begin", [b"abc", b"abc\r", b"", b"\r"])
+def test_a_line_that_ends_where_it_was_given_up_is_whole(begin: bytes) -> None:
+    framing = LineFraming(LIMIT)
+    framing.feed(begin)
+    framing.cut()
+    [piece] = framing.feed(b"\n")
+    assert piece in (Line(begin.strip()), Run(begin.strip() + b"\n", 1))
+    assert framing.close() is None
+
+
+def test_a_line_of_one_cr_that_was_given_up_is_unfinished_all_the_same() -> None:
+    framing = LineFraming(LIMIT)
+    framing.feed(b"\r")
+    framing.cut()
+    assert framing.held == 0
+    assert framing.begun
+    assert framing.close() == Line(b"", left_out=1, ended=False)
 
 
 @given(wire=WIRE, cuts=st.lists(st.integers(0, 200)), limit=st.integers(1, 12))

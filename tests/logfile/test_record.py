@@ -4,15 +4,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proto.logfile.framing import Line, Run
-from proto.logfile.record import CONTROLS, escape, render, restore
+from proto.logfile.framing import CONTROLS, Line, Run
+from proto.logfile.record import escape, escape_message, readable, render, restore
 
 TRICKY = st.lists(
-    st.sampled_from([b"\\", b"x", b"4", b"1b", b"5c", b"20", b"\x1b", b"\x7f", b"\r", b" ["])
+    st.sampled_from([b"\n", b"\\", b"x", b"4", b"1b", b"5c", b"20", b"\x1b", b"\x7f", b"\r", b" ["])
     | st.sampled_from([b"\\x20[unfinished]", b"\\x20[cut: 7 bytes left out]", b"\\x1B"])
 ).map(b"".join)
-HEADS = (TRICKY | st.binary()).map(lambda head: head.replace(b"\n", b""))
-LINES = st.builds(Line, HEADS, st.integers(0, 10**9), st.booleans())
+MESSAGES = TRICKY | st.binary()
+HEADS = MESSAGES.map(lambda head: head.replace(b"\n", b""))
+LINES = st.builds(Line, MESSAGES, st.integers(0, 10**9), st.booleans())
 
 
 def test_ordinary_text_comes_back_as_the_same_object() -> None:
@@ -49,6 +50,7 @@ def test_a_run_is_rendered_as_it_is() -> None:
     [
         (Line(b"whole"), b"whole\n"),
         (Line(b"lo", left_out=12), b"lo\\x20[cut: 12 bytes left out]\n"),
+        (Line(b"two\nlines\n"), b"two\\x0alines\\x0a\n"),
         (Line(b"half", ended=False), b"half\\x20[unfinished]\n"),
         (Line(b"lo", 3, ended=False), b"lo\\x20[cut: 3 bytes left out]\\x20[unfinished]\n"),
     ],
@@ -67,12 +69,28 @@ def test_restore_gives_back_every_line_and_its_marks(line: Line) -> None:
     assert restore(record[:-1]) == line
 
 
-@given(HEADS)
+@given(MESSAGES)
+@example(b"\\\nx41")
 def test_no_peer_can_forge_a_line_a_mark_or_a_control_byte(head: bytes) -> None:
-    record = escape(head)
+    record = escape_message(head)
     assert b"\n" not in record
     assert not set(record) & set(CONTROLS)
     assert rb"\x20" not in record
+
+
+@given(MESSAGES)
+@example("caf\xe9".encode())
+@example(b"\\\xff\\xff\xe2\x82")
+@example(b"\xed\xa0\x80")
+def test_readable_text_is_utf_8_and_gives_back_every_byte(head: bytes) -> None:
+    text = readable(head)
+    assert restore(text.encode()) == Line(head)
+    assert text.isascii() or not head.isascii()
+
+
+def test_text_that_is_utf_8_is_readable_as_it_is() -> None:
+    assert readable("Grüße: 10 €\t☺".encode()) == "Grüße: 10 €\t☺"
+    assert readable(b"\xff\xc3") == "\\xff\\xc3"
 
 
 @given(st.lists(HEADS))

@@ -2,112 +2,76 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-import stat
+import random
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.logger import capturedLogs
 
-from proto.errors import StartError
-from proto.logfile.segment import Segment, remedy, why_not
-from tests.logfile.disk import FakeDisk
+from proto.logfile.filesystem import File, Folder
+from proto.logfile.segment import Segment, remedy, set_tail_aside, why_not
+from tests.logfile.disk import FakeDisk, FakeFile, Killed
 
 HERE = Path("here.log")
 
 
-class Stuck:
+class Full(FakeFile):
     """A file that takes nothing and says nothing."""
 
     def write(self, data: memoryview, /) -> int:
         return 0
 
-    def close(self) -> None: ...
+
+def begin(disk: FakeDisk, data: bytes = b"") -> tuple[Folder, File]:
+    disk.put("/logs/here.log", data)
+    folder = disk.folder(Path("/logs"))
+    return folder, folder.append_to("here.log")
 
 
-def put(path: Path, records: bytes) -> None:
-    segment = Segment.open(path)
-    segment.append(records)
-    segment.close()
+def stored(disk: FakeDisk) -> bytes:
+    return disk.text("/logs/here.log")
 
 
-def test_records_are_appended_to_what_is_there(tmp_path: Path) -> None:
-    path = tmp_path / "log.txt"
-    put(path, b"one\n")
-    put(path, b"two\n")
-    assert path.read_bytes() == b"one\ntwo\n"
-
-
-def test_a_new_file_is_not_for_everybody_to_read(tmp_path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        put(tmp_path / "log.txt", b"")
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "log.txt").stat().st_mode) == 0o640
-
-
-def test_a_torn_last_line_is_ended_so_that_the_next_record_stands_alone(tmp_path: Path) -> None:
-    path = tmp_path / "log.txt"
-    path.write_bytes(b"whole\nto")
-    with capturedLogs() as logs:
-        put(path, b"next\n")
-    assert path.read_bytes() == b"whole\nto\nnext\n"
-    assert [event["path"] for event in logs] == [str(path)]
-
-
-def test_a_torn_line_on_a_full_disk_is_a_clear_refusal_to_start(tmp_path: Path) -> None:
-    path = tmp_path / "log.txt"
-    path.write_bytes(b"torn")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
-    try:
-        with pytest.raises(StartError, match=r"raise the limit \(ulimit -f\)"):
-            Segment.open(path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_another_writer_does_not_overwrite_us(tmp_path: Path) -> None:
-    path = tmp_path / "log.txt"
-    segment = Segment.open(path)
-    put(path, b"theirs\n")
-    segment.append(b"ours\n")
-    segment.close()
-    assert path.read_bytes() == b"theirs\nours\n"
+def test_records_are_appended_to_what_is_there() -> None:
+    disk = FakeDisk()
+    segment = Segment(begin(disk, b"one\n")[1])
+    segment.append(b"two\n")
+    assert stored(disk) == b"one\ntwo\n"
+    assert segment.is_whole
 
 
 def test_short_writes_are_continued() -> None:
     disk = FakeDisk()
     disk.at_once = 2
-    segment = disk.open(HERE)
+    segment = Segment(begin(disk)[1])
     segment.append(b"one\ntwo\n")
-    assert disk.stored == b"one\ntwo\n"
-    assert (disk.writes, segment.taken, segment.unwritten) == (4, 8, b"")
+    assert stored(disk) == b"one\ntwo\n"
+    assert (disk.writes, segment.unwritten) == (4, b"")
 
 
 @pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG])
 def test_what_a_full_disk_did_not_take_is_written_first_when_there_is_room(trouble: int) -> None:
     disk = FakeDisk()
-    segment = disk.open(HERE)
+    segment = Segment(begin(disk)[1])
     disk.fail(trouble, room=6)
     with pytest.raises(OSError) as failure:
         segment.append(b"one\ntwo\nthree\n")
     assert failure.value.errno == trouble
-    assert (disk.stored, segment.unwritten, segment.taken) == (b"one\ntw", b"two\nthree\n", 6)
+    assert (stored(disk), segment.unwritten) == (b"one\ntw", b"two\nthree\n")
     disk.fail(trouble, room=1)
     with pytest.raises(OSError):
         segment.append(b"four\n")
-    assert (disk.stored, segment.unwritten) == (b"one\ntwo", b"two\nthree\nfour\n")
+    assert (stored(disk), segment.unwritten) == (b"one\ntwo", b"two\nthree\nfour\n")
+    assert not segment.is_whole
     disk.heal()
     segment.append(b"")
-    assert (disk.stored, segment.unwritten) == (b"one\ntwo\nthree\nfour\n", b"")
+    assert (stored(disk), segment.unwritten) == (b"one\ntwo\nthree\nfour\n", b"")
 
 
 def test_a_write_that_takes_nothing_is_an_error_and_no_endless_loop() -> None:
-    segment = Segment(Stuck())
+    disk = FakeDisk()
+    segment = Segment(Full(disk, disk.new_inode()))
     with pytest.raises(OSError) as failure:
         segment.append(b"one\n")
     assert failure.value.errno == errno.EIO
@@ -117,7 +81,7 @@ def test_a_write_that_takes_nothing_is_an_error_and_no_endless_loop() -> None:
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4), st.binary(max_size=6))))
 def test_nothing_is_lost_doubled_or_reordered(steps: list[tuple[int, int, bytes]]) -> None:
     disk = FakeDisk()
-    segment = disk.open(HERE)
+    segment = Segment(begin(disk)[1])
     given_ = b""
     for room, at_once, line in steps:
         disk.at_once = at_once
@@ -128,93 +92,102 @@ def test_nothing_is_lost_doubled_or_reordered(steps: list[tuple[int, int, bytes]
             segment.append(record)
         except OSError:
             assert segment.unwritten
-        whole = disk.stored[: disk.stored.rfind(b"\n") + 1]
+        whole = stored(disk)[: stored(disk).rfind(b"\n") + 1]
         assert whole + segment.unwritten == given_
     disk.heal()
     segment.append(b"")
-    assert disk.stored == given_
+    assert stored(disk) == given_
 
 
-def test_a_device_and_a_fifo_can_be_written_to(tmp_path: Path) -> None:
-    put(Path("/dev/null"), b"gone\n")
-    os.mkfifo(tmp_path / "fifo")
-    segment = Segment.open(tmp_path / "fifo")
-    segment.append(b"through\n")
-    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    assert os.read(reader, 100) == b"through\n"
-    with pytest.raises(BlockingIOError):
-        segment.append(b"x" * 1_000_000 + b"\n")
-    os.close(reader)
-    segment.close()
+def test_a_record_that_was_begun_is_cut_off_so_that_it_can_be_written_elsewhere() -> None:
+    disk = FakeDisk()
+    segment = Segment(begin(disk, b"one\n")[1])
+    disk.fail(errno.ENOSPC, room=6)
+    with pytest.raises(OSError):
+        segment.append(b"two\nthree\n")
+    segment.cut_begun()
+    assert (stored(disk), segment.unwritten) == (b"one\ntwo\n", b"three\n")
+    disk.heal()
+    segment.append(b"")
+    assert stored(disk) == b"one\ntwo\nthree\n"
 
 
-def test_a_really_full_device_says_so_and_keeps_the_record() -> None:
-    segment = Segment.open(Path("/dev/full"))
-    with pytest.raises(OSError) as failure:
-        segment.append(b"one\n")
-    assert failure.value.errno == errno.ENOSPC
-    assert segment.unwritten == b"one\n"
-    segment.close()
+def test_a_record_that_was_begun_stays_if_somebody_wrote_behind_it() -> None:
+    disk = FakeDisk()
+    folder, file = begin(disk)
+    segment = Segment(file)
+    disk.fail(errno.ENOSPC, room=2)
+    with pytest.raises(OSError):
+        segment.append(b"two\n")
+    disk.heal()
+    Segment(folder.append_to("here.log")).append(b"theirs\n")
+    segment.cut_begun()
+    assert (stored(disk), segment.unwritten) == (b"twtheirs\n", b"two\n")
 
 
-def test_a_missing_folder_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
-    path = tmp_path / "not here" / "log.txt"
-    with pytest.raises(StartError) as refusal:
-        Segment.open(path)
-    remedied = f"no such folder; create it: mkdir -p '{tmp_path}/not here'"
-    assert str(refusal.value) == f"{path}: {remedied}"
-
-
-def test_a_link_into_a_missing_folder_names_that_folder(tmp_path: Path) -> None:
-    path = tmp_path / "log.txt"
-    path.symlink_to(tmp_path / "gone" / "log.txt")
-    with pytest.raises(StartError, match=rf"mkdir -p {tmp_path}/gone$"):
-        Segment.open(path)
-
-
-def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
-    with pytest.raises(StartError) as refusal:
-        Segment.open(tmp_path)
-    remedied = f"it is a folder; name a file in it, such as {tmp_path}/log.txt"
-    assert str(refusal.value) == f"{tmp_path}: {remedied}"
-
-
-def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StartError, match="not a folder; choose another file"):
-        Segment.open(tmp_path / "file" / "log.txt")
-
-
-def test_no_permission_is_told_with_who_we_are_and_where(tmp_path: Path) -> None:
-    tmp_path.chmod(0o700)
-    me = os.geteuid()
-    path = tmp_path / "log.txt"
-    if me == 0:
-        os.seteuid(65534)
+@pytest.mark.parametrize(
+    ("data", "kept", "tail"),
+    [
+        (b"", b"", b""),
+        (b"whole\n", b"whole\n", b""),
+        (b"whole\nto", b"whole\n", b"to"),
+        (b"only half", b"", b"only half"),
+        (b"a\n" + b"x" * 70_000, b"a\n", b"x" * 70_000),
+        (b"y" * 70_000 + b"\nz", b"y" * 70_000 + b"\n", b"z"),
+        (b"a\n" + b"x" * 2_500_000, b"a\n", b"x" * 2_500_000),
+    ],
+    ids=["empty", "whole", "torn", "no line at all", "long tail", "long line", "in pieces"],
+)
+def test_a_torn_tail_is_set_aside(data: bytes, kept: bytes, tail: bytes) -> None:
+    disk = FakeDisk()
+    folder, file = begin(disk, data)
+    assert set_tail_aside(folder, "here.log", file) == len(tail)
+    disk.restart(power=False)
+    assert stored(disk) == kept
+    if tail:
+        assert disk.text("/logs/here.log.torn") == tail + b"\n"
     else:
-        tmp_path.chmod(0)
-    try:
-        with pytest.raises(StartError) as refusal:
-            Segment.open(path)
-        user = os.geteuid()
-    finally:
-        os.seteuid(me)
-        tmp_path.chmod(0o700)
-    assert str(refusal.value) == (
-        f"{path}: no permission; let user {user} read and write it and its folder {tmp_path},"
-        " or choose another file"
-    )
+        assert disk.names() == ["here.log"]
 
 
-def test_a_name_that_no_file_can_have_is_refused() -> None:
-    with pytest.raises(StartError, match=r"null byte; choose another file$"):
-        Segment.open(Path("log\0.txt"))
+def test_each_torn_tail_is_a_line_of_its_own() -> None:
+    disk = FakeDisk()
+    disk.put("/logs/here.log.torn", b"first\nsecond, not finis")
+    folder, file = begin(disk, b"third")
+    set_tail_aside(folder, "here.log", file)
+    assert disk.text("/logs/here.log.torn") == b"first\nsecond, not finis\nthird\n"
 
 
-def test_a_socket_is_refused(tmp_path: Path) -> None:
-    os.mknod(tmp_path / "sock", 0o600 | stat.S_IFSOCK)
-    with pytest.raises(StartError, match="it is a socket"):
-        Segment.open(tmp_path / "sock")
+@pytest.mark.parametrize("seed", [None, *range(5)])
+@pytest.mark.parametrize("power", [True, False])
+def test_a_torn_tail_is_never_lost_wherever_its_move_is_cut_off(
+    seed: int | None, power: bool
+) -> None:
+    for step in range(1, 100):
+        disk = FakeDisk()
+        folder, file = begin(disk, b"whole\ntorn")
+        disk.kill_at = step
+        try:
+            set_tail_aside(folder, "here.log", file)
+        except Killed:
+            disk.restart(power=power, chance=None if seed is None else random.Random(seed))
+        else:
+            break
+        folder = disk.folder(Path("/logs"))
+        set_tail_aside(folder, "here.log", folder.append_to("here.log"))
+        assert stored(disk) == b"whole\n"
+        assert disk.text("/logs/here.log.torn").endswith(b"torn\n")
+    assert step > 5
+
+
+def test_a_torn_tail_stays_where_it_is_if_there_is_no_room_for_it_elsewhere() -> None:
+    disk = FakeDisk()
+    folder, file = begin(disk, b"whole\ntorn")
+    disk.fail(errno.ENOSPC, room=2)
+    with pytest.raises(OSError) as failure:
+        set_tail_aside(folder, "here.log", file)
+    assert failure.value.errno == errno.ENOSPC
+    assert stored(disk) == b"whole\ntorn"
 
 
 @pytest.mark.parametrize(

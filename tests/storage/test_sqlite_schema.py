@@ -6,7 +6,7 @@ from pathlib import Path
 
 from proto.storage.database import prepare
 from proto.storage.pruning import Keep
-from proto.storage.sqlite import FILE
+from proto.storage.sqlite import FILE, SqliteStore
 from proto.storage.sqlite_schema import FUNCTIONS, MIGRATIONS
 from tests.storage.waiting import Asker
 
@@ -43,6 +43,7 @@ def test_whoever_drops_a_line_by_hand_drops_it_from_the_index_too(tmp_path: Path
     for text in ("keep this", "drop this", "!!"):
         asker.insist("lobby", text)
     asker.log.close()
+    index(tmp_path, 9)
     with closing(sqlite3.connect(tmp_path / FILE)) as database, database:
         database.execute("DELETE FROM lines WHERE text LIKE 'drop%'")
         found = "SELECT rowid & 255 FROM found WHERE found MATCH '\"1\u00b7this\"*'"
@@ -50,6 +51,39 @@ def test_whoever_drops_a_line_by_hand_drops_it_from_the_index_too(tmp_path: Path
         database.execute("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
         database.execute("INSERT INTO found (found) VALUES ('rebuild')")
         assert database.execute(found).fetchall() == [(1,)]
+
+
+def test_what_is_dropped_before_it_is_indexed_leaves_the_index_right(tmp_path: Path) -> None:
+    asker = Asker(tmp_path)
+    asker.log.start()
+    asker.insist("lobby", "first")
+    asker.log.close()
+    index(tmp_path, 9)
+    with closing(sqlite3.connect(tmp_path / FILE)) as database, database:
+        # As if the last process had ended before it came to these.
+        room = "SELECT number << 36 | newest + ? FROM rooms"
+        for number in (1, 2):
+            database.execute(
+                f"INSERT INTO lines VALUES (({room}), 0, 'said', 'x', 'y', 'later')", (number,)
+            )
+        database.execute("UPDATE rooms SET newest = newest + 2")
+        database.execute("DELETE FROM lines WHERE id & 255 = 2")
+        database.execute("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
+    index(tmp_path, 9)
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        found = "SELECT rowid & 255 FROM found WHERE found MATCH '\"1\u00b7later\"'"
+        assert database.execute(found).fetchall() == [(3,)]
+        database.execute("INSERT INTO found (found, rank) VALUES ('integrity-check', 1)")
+
+
+def index(folder: Path, most: int) -> None:
+    """Let all lines of the chat in that folder be in the index."""
+    store = SqliteStore(folder)
+    store.prepare()
+    writing = store.writing()
+    assert writing.index(most) is False
+    writing.close()
+    store.release()
 
 
 def test_the_index_is_that_of_the_lines_after_writing_and_after_dropping(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from proto.chat.events import TopicSet
 from proto.chat.history import Lines, Recent, Span
+from proto.storage.writing import BEHIND
 from tests.storage.faults import Faults
 from tests.storage.waiting import DEADLINE, Asker, opened, session, told
 
@@ -122,3 +123,26 @@ def test_all_that_is_queued_is_one_transaction(faults: Faults) -> None:
     asker.wait(20)
     asker.log.close()
     assert faults.sizes == [20]
+
+
+def test_what_was_not_indexed_is_found_and_is_indexed_when_there_is_time(where: str) -> None:
+    asker = Asker(where)
+    total = BEHIND + 5
+    for number in range(total):
+        asker.say("lobby", f"line {number} {'last' if number == total - 1 else 'other'}")
+    asker.log.start()
+    asker.wait(total)
+    assert asker.found("lobby", "last") == [f"line {total - 1} last"]
+    asker.log.close()
+    store = opened(where)
+    store.prepare()
+    writing = store.writing()
+    while writing.index(1000):
+        pass
+    writing.close()
+    store.release()
+    asker = Asker(where)
+    asker.log.start()
+    assert asker.found("lobby", "last") == [f"line {total - 1} last"]
+    assert asker.found("lobby", "line 2002") == ["line 2002 other"]
+    asker.log.close()

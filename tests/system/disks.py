@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from pathlib import Path
@@ -83,8 +84,12 @@ class SmallDisk:
         """Leave no byte free."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         filler = os.open("filler", flags, dir_fd=self._descriptor)
-        while os.fstatvfs(filler).f_bavail:
-            os.write(filler, b"x" * 4096)
+        try:
+            while os.write(filler, b"x" * 4096):
+                pass
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
         os.close(filler)
 
     def clear(self) -> None:

@@ -51,10 +51,13 @@ def free_port() -> int:
     """A port on which nobody listens, for a server that must be told one.
 
     It is below those that the kernel gives to clients (ip_local_port_range): of these, any may be
-    taken before the server comes to it.  And it is none that browsers refuse, as 10080.
+    taken before the server comes to it.  And it is none that browsers refuse, as 10080.  Tests that
+    run side by side have ports of their own.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 11_000 + worker % 8 * 2_000
     while True:
-        port = random.randrange(11_000, 30_000)
+        port = random.randrange(first, first + 2_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -157,6 +160,7 @@ class Twistd(Program):
         env: Mapping[str, str] | None = None,
         prefix: tuple[str, ...] = (),
     ) -> None:
+        reactor = reactor or os.environ.get("PROTO_REACTOR")
         flags = [f"--reactor={reactor}"] if reactor else []
         command = [twistd or TWISTD, "--pidfile=", "-n", *flags, *arguments]
         super().__init__(*command, cwd=cwd, env=env, prefix=prefix)

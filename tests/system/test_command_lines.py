@@ -27,7 +27,7 @@ from tests.system.programs import (
     run,
 )
 
-REACTORS = [None, "asyncio"]
+REACTORS = [None, "asyncio", "lean"]
 
 
 @pytest.fixture

@@ -22,7 +22,14 @@ from _pytest.mark.structures import ParameterSet
 from tests.system.programs import ROOT, Program, environment, free_port, program, run
 
 DOCUMENTS: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PORTS: Final = {"chat": "12345", "web": "8080", "logfile": "1514", "echo": "8007"}
+PORTS: Final = {
+    "chat": "12345",
+    "web": "8080",
+    "logfile": "1514",
+    "echo": "8007",
+    "RELP": "2514",
+    "HTTP of the log": "8514",
+}
 
 
 @dataclass

@@ -1,17 +1,13 @@
-"""The log receiver on real sockets, with netcat, and on a disk that is really full."""
+"""The log receiver on real sockets, with netcat, in this process."""
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
@@ -24,9 +20,12 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from proto.logfile.keeping import Rules
 from proto.logfile.protocol import LogfileFactory
+from proto.logfile.receiver import Receiver as LogReceiver
+from proto.logfile.shelf import OneLog
 from proto.metrics import Metrics
-from tests.logfile.disk import figures, in_balance
+from tests.logfile.figures import figures, lines
 
 DEADLINE = 20
 
@@ -37,7 +36,10 @@ class Receiver:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.metrics = Metrics()
-        self.factory = LogfileFactory(path, reactor, metrics=self.metrics)
+        self.log = LogReceiver(
+            OneLog(path, Rules()), reactor, cast(Any, reactor).callFromThread, self.metrics
+        )
+        self.factory = LogfileFactory(self.log, reactor, metrics=self.metrics)
         self.factory.doStart()
         self.listener: IListeningPort = reactor.listenTCP(
             0, cast(Any, self.factory), interface="127.0.0.1"
@@ -66,7 +68,8 @@ class Receiver:
         self.factory.farewell()
         await self.everybody_left()
         self.factory.doStop()
-        assert in_balance(self.metrics)
+        await self.log.when_closed()
+        lines(self.metrics)
 
     def shown(self, name: str) -> int:
         return int(figures(self.metrics)[f"logfile_{name}"])
@@ -104,7 +107,7 @@ async def test_netcat_sends_a_file_and_is_let_go(receiver: Receiver) -> None:
         b"and no newline\\x20[unfinished]",
         b"",
     ]
-    assert receiver.shown("lines_written") == 20_001
+    assert receiver.shown("lines_durable") == 20_001
 
 
 @pytest_twisted.ensureDeferred
@@ -113,7 +116,7 @@ async def test_a_file_that_logrotate_moved_is_followed_by_a_new_one(receiver: Re
     await receiver.everybody_left()
     moved = receiver.path.with_suffix(".1")
     receiver.path.rename(moved)
-    receiver.factory.reopen()
+    receiver.log.rotate()
     await netcat(receiver.port, b"after\n")
     await receiver.stop()
     assert moved.read_bytes() == b"before\n"
@@ -184,7 +187,7 @@ async def test_fifty_senders_at_once_find_all_their_lines_whole_and_in_order(
     await receiver.stop()
     found = by_sender(receiver.path.read_bytes())
     assert found == {b"s%d" % number: sender.sent for number, sender in enumerate(senders)}
-    assert receiver.shown("lines_written") == 50 * 700
+    assert receiver.shown("lines_durable") == 50 * 700
 
 
 @pytest_twisted.ensureDeferred
@@ -212,61 +215,3 @@ async def test_a_stop_takes_what_waits_in_the_kernel_from_a_peer_that_stays(
         await receiver.stop()
         assert peer.recv(1) == b""
     assert receiver.path.read_bytes().split(b"\n") == [*lines, b""]
-
-
-FULL_DISK = """
-import json, os, resource, sys
-from pathlib import Path
-from twisted.internet.task import Clock
-from proto.logfile.protocol import LogfileFactory
-from proto.metrics import Metrics
-from tests.logfile.disk import figures, in_balance
-from tests.support import connect
-
-folder, kind = Path(sys.argv[1]), sys.argv[2]
-if kind == "tmpfs":
-    (folder / "filler").write_bytes(b"x" * 65536)
-    make_room = (folder / "filler").unlink
-else:
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
-    make_room = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-clock, metrics = Clock(), Metrics()
-factory = LogfileFactory(folder / "log.txt", clock, metrics=metrics)
-factory.doStart()
-peer, wire = connect(factory)
-sent = b"".join(b"line %d\\n" % number for number in range(5000))
-peer.dataReceived(sent)
-clock.advance(0)
-full = (wire.producerState, figures(metrics)["logfile_disk_full"], in_balance(metrics))
-part = len((folder / "log.txt").read_bytes())
-make_room()
-clock.advance(1)
-healed = (wire.producerState, figures(metrics)["logfile_disk_full"], in_balance(metrics))
-peer.connectionLost()
-factory.doStop()
-print(json.dumps([full, 0 < part < len(sent), healed,
-                  (folder / "log.txt").read_bytes() == sent]))
-"""
-
-
-def may_mount() -> bool:
-    return subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0
-
-
-@pytest.mark.parametrize("kind", ["tmpfs", "file size limit"])
-def test_a_really_full_disk_pauses_and_then_nothing_is_missing(kind: str, tmp_path: Path) -> None:
-    run = [sys.executable, "-c", FULL_DISK, str(tmp_path), kind]
-    if kind == "tmpfs" and may_mount():
-        mount = 'mount -t tmpfs -o size=96k none "$0" && exec "$@"'
-        run = ["unshare", "-m", "sh", "-c", mount, str(tmp_path), *run]
-    elif kind == "tmpfs":
-        run[-1] = "file size limit"  # the next best thing where mounting is not allowed
-    done = subprocess.run(
-        run,
-        capture_output=True,
-        timeout=DEADLINE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    assert done.stderr == b""
-    assert json.loads(done.stdout) == [["paused", 1, True], True, ["producing", 0, True], True]

@@ -79,7 +79,9 @@ def test_checking_the_state_makes_nothing(tmp_path: Path) -> None:
 def test_what_is_kept_is_what_the_settings_say(tmp_path: Path) -> None:
     handed: Queue[Callable[[], None]] = Queue()
     settings = ChatSettings(state=str(tmp_path), keep_lines=3)
-    log = keep(settings, SimpleNamespace(callFromThread=handed.put))
+    log = keep(
+        settings, Process(SimpleNamespace(callFromThread=handed.put), ProcessSettings(), None)
+    )
     log.start()
     stored: list[Stored] = []
     for number in range(30):

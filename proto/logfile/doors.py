@@ -19,6 +19,9 @@ class OpenLog(Protocol):
     def join(self) -> None:
         """A door opens."""
 
+    def ending(self) -> None:
+        """A door is about to close: the time for the log to be closed runs from here."""
+
     def leave(self) -> None:
         """A door has closed, and brings no more."""
 
@@ -71,5 +74,6 @@ class SenderFactory(Factory[Any]):
     # The service calls this.
     def farewell(self) -> None:
         """The service is stopping: take what peers have sent already, then hang up."""
+        self.receiver.ending()
         for connection in list(self._connections):
             connection.finish()

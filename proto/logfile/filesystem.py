@@ -10,6 +10,8 @@ import errno
 import fcntl
 import os
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -24,6 +26,9 @@ _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY | os.O_NON
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 # More at once is slower: 1 MiB took three times as long for each byte (ext4, Linux 6.18).
 _AT_ONCE: Final = 128 * 1024
+# But where each write takes long, whatever its size, fewer are better.
+_AT_ONCE_TO_SLOW: Final = 8 * 1024 * 1024
+_SLOW_SECONDS: Final = 0.01
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -131,13 +136,19 @@ class FileSystem(Protocol):
 class RealFile:
     """A file descriptor as a `File`."""
 
-    __slots__ = ("_descriptor",)
+    __slots__ = ("_at_once", "_clock", "_descriptor")
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._descriptor = descriptor
+        self._clock = clock
+        self._at_once = _AT_ONCE
 
     def write(self, data: memoryview, /) -> int:
-        return os.write(self._descriptor, data[:_AT_ONCE])
+        began = self._clock()
+        taken = os.write(self._descriptor, data[: self._at_once])
+        slow = self._clock() - began > _SLOW_SECONDS
+        self._at_once = _AT_ONCE_TO_SLOW if slow else _AT_ONCE
+        return taken
 
     def read(self, size: int, offset: int) -> bytes:
         return os.pread(self._descriptor, size, offset)

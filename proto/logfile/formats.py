@@ -22,6 +22,8 @@ from proto.logfile.origin import Origin
 from proto.logfile.record import readable, render
 from proto.logfile.syslog import parse
 
+_JSON_ESCAPES: Final = (b'"', b"\\", b"\t")
+"""What of a record JSON writes in another way; other control bytes are escaped already."""
 _FIRST_DIGITS: Final = [b"%d" % number for number in range(1000)]
 _THREE_DIGITS: Final = [b"%03d" % number for number in range(1000)]
 
@@ -134,6 +136,8 @@ def _numbered(before: bytes, after: bytes, text: bytes, first: int, count: int) 
 
 def _json_lines(records: bytes) -> bytes:
     """Whole records as the ends of JSON objects whose last value, a text, was begun."""
+    if records.isascii() and not any(each in records for each in _JSON_ESCAPES):
+        return records.replace(b"\n", b'"}\n')
     # DEL is always escaped, and JSON leaves it as it is: the lines can be made one text with it.
     joined = records.replace(b"\n", b"\x7f").decode(errors="backslashreplace")
     return _encode(joined)[1:-1].replace(b"\x7f", b'"}\n')

@@ -57,7 +57,9 @@ class Intake:
             "logfile_lines_unfinished", "Last lines whose sender hung up before their end."
         )
         metrics.gauge(
-            "logfile_bytes_held", "Bytes in memory, not yet durable.", lambda: self.budget.held
+            "logfile_bytes_held",
+            "Bytes in memory, not yet durable, and what keeps them there.",
+            lambda: self.budget.held,
         )
         metrics.gauge(
             "logfile_senders_paused",
@@ -114,7 +116,8 @@ class Intake:
         self._ledger.take(lines)
         weight = len(records) + PIECE * len(pieces)
         self.budget.take(account, weight)
-        self._writer.append(Portion(records, lines, account, account.name, stored, weight))
+        urgent = self.budget.full
+        self._writer.append(Portion(records, lines, account, account.name, stored, weight, urgent))
         return lines
 
     # The writer calls these, in the reactor.

@@ -22,6 +22,8 @@ class Portion:
     """Told once: True when they are on the disk, False when they will never be."""
     weight: int = 0
     """What the budget counts for it, in bytes: the records and what keeps them in memory."""
+    urgent: bool = False
+    """Whether everybody waits for the disk by now."""
 
 
 class Writer(Protocol):

@@ -19,7 +19,9 @@ from proto.logfile.writer import LogWriter, in_daemon_thread
 from proto.metrics import Metrics
 
 DEADLINE: Final = 10.0
-"""Seconds for what is in memory to be written when the last door has closed."""
+"""Seconds for the doors to close, and then for what is in memory to be written."""
+LAST_SECONDS: Final = 1.0
+"""As many there are for that in any case."""
 
 
 class Receiver:
@@ -45,6 +47,8 @@ class Receiver:
         `name_of` tells which file a sender's lines go to.
         """
         self.deadline = deadline
+        self._clock = clock
+        self._ends_at: float | None = None
         self._doors = 0
         self._closed: list[Deferred[None]] = []
         self._is_closed = False
@@ -88,11 +92,19 @@ class Receiver:
         if self._doors == 1:
             self.writer.start()
 
+    def ending(self) -> None:
+        """A door is about to close: the time for the log to be closed runs from here."""
+        if self._ends_at is None:
+            self._ends_at = self._clock.seconds() + self.deadline
+
     def leave(self) -> None:
         """A door has closed, and brings no more."""
         self._doors -= 1
         if self._doors == 0:
-            self.writer.close(self.deadline).addCallback(self._over)
+            self.ending()
+            assert self._ends_at is not None
+            left = max(LAST_SECONDS, self._ends_at - self._clock.seconds())
+            self.writer.close(left).addCallback(self._over)
 
     def when_closed(self) -> Deferred[None]:
         """Fires when all that was stored is on the disk and the files are closed."""

@@ -44,6 +44,9 @@ class Shelf(Protocol):
     def log(self, name: str) -> Log:
         """The log of that name, "" for the one there is; OSError when it cannot be opened now."""
 
+    def has(self, name: str) -> bool:
+        """Whether the log of that name is open."""
+
     def open_logs(self) -> Iterable[Log]: ...
 
     def close(self) -> None:
@@ -66,6 +69,9 @@ class OneLog:
 
     def log(self, name: str) -> Log:
         return self._log
+
+    def has(self, name: str) -> bool:
+        return True
 
     def open_logs(self) -> Iterable[Log]:
         return (self._log,)
@@ -120,6 +126,9 @@ class LogPerClient:
             self._logs[file] = log
         self._logs.move_to_end(file)
         return log
+
+    def has(self, name: str) -> bool:
+        return f"{file_name(name)}.log" in self._logs
 
     def open_logs(self) -> Iterable[Log]:
         return tuple(self._logs.values())

@@ -85,8 +85,8 @@ class LogWriter:
             closed = self._to_close
             if not closed:
                 self._batch.append(portion)
-                # It sends no more before this is settled, so waiting for more would be in vain.
-                self._hurry = self._hurry or portion.account.over
+                # No more is sent before this is settled, so waiting for more would be in vain.
+                self._hurry = self._hurry or portion.account.over or portion.urgent
                 self._wake()
         if closed:
             self._tell_settled([portion], False)

@@ -33,6 +33,8 @@ TRIES: Final = 3
 """How often a client's own file is tried before its lines are refused."""
 SHUT: Final = 1000
 """Files of clients that are remembered as refused; of more, the first are forgotten."""
+OPENED: Final = 16
+"""Files of clients that are opened in one step: so long, and no longer, the others wait."""
 _OWN: Final = frozenset(
     (
         errno.EACCES,
@@ -50,7 +52,7 @@ gone, is not: it may pass, and whoever waits loses nothing."""
 
 
 class _NotOpened(Exception):
-    """The file of one name cannot be opened, for a reason of its own."""
+    """The file of one name cannot be opened, or used, for a reason of its own."""
 
 
 @dataclass(slots=True)
@@ -130,7 +132,7 @@ class Writing:
         self._unsynced = 0
         self._since: float | None = None
         """When the first of the unsynced bytes was written."""
-        self._stuck = False
+        self._stuck = self._is_more = False
         self._said: set[int | str] = set()
         """What was said of the present trouble."""
         self._report = Report()
@@ -165,7 +167,7 @@ class Writing:
             self._tended_at = self._now
             for log in list(self._shelf.open_logs()):
                 log.tend()
-        ready = [lane for lane in self._lanes.values() if lane.ready(self._now)]
+        ready = self._in_turn()
         if any(lane.trouble is not None for lane in ready):
             hurry = True
         for lane in ready:
@@ -179,6 +181,20 @@ class Writing:
         self._forget()
         self._look_up()
 
+    def _in_turn(self) -> list[_Lane]:
+        """The lanes that are tried now: of those whose file has to be opened first only some."""
+        ready = [lane for lane in self._lanes.values() if lane.ready(self._now)]
+        closed = [
+            lane
+            for lane in ready
+            if (lane.waiting or lane.trouble is not None) and not self._shelf.has(lane.name)
+        ]
+        self._is_more = len(closed) > OPENED
+        if not self._is_more:
+            return ready
+        later = {lane.name for lane in closed[OPENED:]}
+        return [lane for lane in ready if lane.name not in later]
+
     def report(self) -> Report:
         """What came of the steps since this was asked last."""
         report, self._report = self._report, Report()
@@ -186,6 +202,8 @@ class Writing:
 
     def rest(self) -> float | None:
         """Seconds until the next step is due though nothing comes; None for never."""
+        if self._is_more:
+            return 0.0
         now = self._seconds()
         due = [
             _left(lane.tried_at, lane.patience, now)
@@ -218,14 +236,16 @@ class Writing:
     def _attempt(self, lane: _Lane, deed: Callable[[_Lane], None]) -> None:
         try:
             deed(lane)
-        except _NotOpened as error:
-            lane.tries += 1
-            self._fail(lane, error)
-            if lane.tries >= TRIES:
-                self._refuse(lane, error)
         except Exception as error:
-            self._fail(lane, error)
-            self._complain(lane, error)
+            why = _its_own(lane, error)
+            if why is None:
+                self._fail(lane, error)
+                self._complain(lane, error)
+                return
+            lane.tries += 1
+            self._fail(lane, why)
+            if lane.tries >= TRIES:
+                self._refuse(lane, why)
 
     def _write(self, lane: _Lane) -> None:
         log = self._log_of(lane)
@@ -259,16 +279,8 @@ class Writing:
     def _log_of(self, lane: _Lane) -> Log:
         """Where it is to be written; it is tended first, so that a file is never synced that
         somebody removed meanwhile."""
-        try:
-            log = self._shelf.log(lane.name)
-        except OSError as error:
-            if lane.name and error.errno in _OWN:
-                raise _NotOpened(remedy(error)) from error
-            raise
+        log = self._shelf.log(lane.name)
         lane.path = str(log.path)
-        if lane.tries >= TRIES:
-            self._tell(self.log.info, "{path} can be opened again", path=lane.path)
-        lane.tries = 0
         if lane.tended_in != self._steps:
             lane.tended_in = self._steps
             log.tend()
@@ -277,6 +289,9 @@ class Writing:
     def _settle(self, lane: _Lane) -> None:
         """What the log has is safe."""
         lane.trouble = None
+        if lane.tries >= TRIES:
+            self._tell(self.log.info, "{path} can be opened again", path=lane.path)
+        lane.tries = 0
         if lane.handed:
             self._report.settled.append((lane.handed, True))
             lane.handed = []
@@ -354,6 +369,13 @@ class Writing:
 
     def _tell(self, say: Callable[..., None], *about: object, **fields: object) -> None:
         self._report.told.append(partial(say, *about, **fields))
+
+
+def _its_own(lane: _Lane, error: Exception) -> _NotOpened | None:
+    """What is wrong with that file alone, if it is no more than that."""
+    if lane.name and isinstance(error, OSError) and error.errno in _OWN:
+        return _NotOpened(remedy(error))
+    return None
 
 
 def _left(since: float, seconds: float, now: float) -> float:

@@ -26,7 +26,7 @@ from proto.web.response import HTTPError, Response
 from proto.weblog.problems import json_of
 
 TYPES: Final = ("text/plain", "application/x-ndjson")
-CHUNK: Final = 128 * 1024
+CHUNK: Final = 32 * 1024
 """Bytes of a body that are taken in one turn of the reactor."""
 WAIT: Final = 30.0
 """Seconds without any progress until a client is told to try again."""

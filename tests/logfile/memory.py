@@ -32,6 +32,9 @@ class MemoryLog:
     def join(self) -> None:
         self.doors += 1
 
+    def ending(self) -> None:
+        """Nothing: there is no time."""
+
     def leave(self) -> None:
         self.doors -= 1
 

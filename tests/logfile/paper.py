@@ -27,7 +27,8 @@ class PaperLog:
     def _do(self, deed: str) -> None:
         assert not self.closed
         self._shelf.deeds.append(f"{deed} {self.path.stem}")
-        trouble = self._shelf.troubles.get(deed)
+        troubles = self._shelf.troubles
+        trouble = troubles.get(f"{deed} {self.path.stem}") or troubles.get(deed)
         if trouble is not None:
             raise trouble
 
@@ -68,7 +69,7 @@ class PaperShelf:
         self.logs: dict[str, PaperLog] = {}
         self.deeds: list[str] = []
         self.troubles: dict[str, Exception] = {}
-        """What is raised by a deed: write, sync, tend, rotate, close."""
+        """What is raised by a deed, write, sync, tend, rotate or close, or by `write ann`."""
         self.cannot_open: dict[str, OSError] = {}
         self.room: int | None = None
         """How many bytes are still taken before the error `full`; None for any number."""
@@ -88,6 +89,9 @@ class PaperShelf:
             self.deeds.append(f"open {name}")
             raise self.cannot_open[name]
         return self.logs.setdefault(name, PaperLog(self, name))
+
+    def has(self, name: str) -> bool:
+        return name in self.logs
 
     def open_logs(self) -> Iterable[PaperLog]:
         return self.logs.values()

@@ -17,6 +17,9 @@ class Log:
     def join(self) -> None:
         self.told.append("join")
 
+    def ending(self) -> None:
+        self.told.append("ending")
+
     def leave(self) -> None:
         self.told.append("leave")
 
@@ -44,8 +47,8 @@ def test_who_is_connected_is_told_of_the_end_and_the_log_is_left_last() -> None:
     gone, *others = (Peer(factory) for _ in range(3))
     factory.left(gone)
     factory.farewell()
-    assert log.told == ["join"]
+    assert log.told == ["join", "ending"]
     factory.doStop()
-    assert log.told == ["join", "leave"]
+    assert log.told == ["join", "ending", "leave"]
     assert gone.told == []
     assert [peer.told for peer in others] == [["finish", "the log is closed"]] * 2

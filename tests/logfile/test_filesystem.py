@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proto.logfile.filesystem import REAL, File, FileSystem, Folder
+from proto.logfile.filesystem import REAL, File, FileSystem, Folder, RealFile
 from tests.logfile.disk import FakeDisk
 
 
@@ -266,4 +266,13 @@ def test_a_byte_is_written_over_in_place_and_the_rest_at_the_end(tmp_path: Path)
     file.overwrite(b"x", 1)
     file.write(memoryview(b"two\n"))
     assert (tmp_path / "here.log").read_bytes() == b"oxe\ntwo\n"
+    file.close()
+
+
+def test_a_disk_that_takes_long_for_each_write_is_given_more_at_once(tmp_path: Path) -> None:
+    times = iter([0.0, 0.001, 1.0, 1.5, 2.0, 2.001, 3.0, 3.001])
+    descriptor = os.open(tmp_path / "file", os.O_CREAT | os.O_WRONLY)
+    file = RealFile(descriptor, lambda: next(times))
+    data = memoryview(bytes(1 << 20))
+    assert [file.write(data) for _ in range(4)] == [1 << 17, 1 << 17, 1 << 20, 1 << 17]
     file.close()

@@ -119,6 +119,15 @@ def test_lines_that_come_one_by_one_count_for_what_they_take_in_memory(desk: Des
     assert desk.intake.budget.held == 0
 
 
+def test_what_everybody_waits_for_is_urgent(desk: Desk) -> None:
+    portions = desk.paper.portions
+    while not (portions and portions[-1].urgent):
+        assert len(portions) < HIGH // PIECE
+        desk.take(b"\n", desk.intake.open(Sender(), BOB))
+    assert desk.intake.full
+    assert not any(portion.urgent for portion in portions[:-1])
+
+
 def test_lines_that_have_to_be_taken_apart_count_one_by_one(desk: Desk) -> None:
     pieces: list[Piece] = [Line(b"a\nb") for _ in range(SHARE // PIECE)]
     desk.intake.take(desk.account, pieces)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import errno
 
-from proto.logfile.receiver import DEADLINE
+import pytest
+
+from proto.logfile.receiver import DEADLINE, LAST_SECONDS
 from tests.logfile.site import PATH, Site
 
 
@@ -41,6 +43,29 @@ def test_a_disk_that_takes_nothing_is_not_waited_for_longer_than_said() -> None:
     site.settle(1)
     assert closed == [None]
     assert site.shown("lines_refused") == 1
+
+
+@pytest.mark.parametrize(
+    ("drained", "left"), [(0.0, DEADLINE), (4.0, 6.0), (DEADLINE, LAST_SECONDS)]
+)
+def test_the_time_to_close_runs_from_when_the_first_door_begins_to(
+    drained: float, left: float
+) -> None:
+    site = Site()
+    alice, _ = site.connect()
+    site.disk.fail(errno.ENOSPC)
+    alice.dataReceived(b"one\n")
+    site.settle()
+    site.factory.farewell()
+    alice.connectionLost()
+    site.clock.advance(drained)
+    site.factory.doStop()
+    closed: list[None] = []
+    site.receiver.when_closed().addCallback(closed.append)
+    site.settle(left - 0.5)
+    assert closed == []
+    site.settle(0.5)
+    assert closed == [None]
 
 
 def test_a_note_of_our_own_is_a_line_like_others() -> None:

@@ -16,6 +16,14 @@ HEADS = MESSAGES.map(lambda head: head.replace(b"\n", b""))
 LINES = st.builds(Line, MESSAGES, st.integers(0, 10**9), st.booleans())
 
 
+def test_control_characters_beyond_ascii_are_escaped_too_and_come_back() -> None:
+    text = "a\x9b31m b\x85c \xa0 caf\xe9 \u2028".encode()
+    record = render(Run.of(text + b"\n"))
+    assert record == b"a\\xc2\\x9b31m b\\xc2\\x85c \xc2\xa0 caf\xc3\xa9 \xe2\x80\xa8\n"
+    assert record == render(Line(text))
+    assert restore(record[:-1]).head == text
+
+
 def test_ordinary_text_comes_back_as_the_same_object() -> None:
     text = b"a\tb\n\xe2\x82\xac caf\xc3\xa9 \xff\xfe\n"
     assert escape(text) is text

@@ -273,3 +273,17 @@ def test_half_lines_are_counted_also_of_logs_that_are_closed_again() -> None:
     one = OneLog(Path("/logs/one.log"), Rules(), disk)
     assert one.torn == (1, 4)
     one.close()
+
+
+def test_a_shelf_knows_which_logs_are_open() -> None:
+    disk = FakeDisk("/logs", str(CLIENTS))
+    shelf = per_client(disk, at_most=1)
+    assert not shelf.has("a")
+    put(shelf.log("a"), b"x\n")
+    assert shelf.has("a")
+    put(shelf.log("b"), b"x\n")
+    assert (shelf.has("a"), shelf.has("b")) == (False, True)
+    shelf.close()
+    one = OneLog(Path("/logs/one.log"), Rules(), disk)
+    assert one.has("")
+    one.close()

@@ -72,6 +72,9 @@ class Target:
     def join(self) -> None:
         """It is always open."""
 
+    def ending(self) -> None:
+        """Nothing: there is no time."""
+
     def leave(self) -> None:
         """It is never closed."""
 

@@ -19,8 +19,7 @@ from proto.errors import StartError
 from proto.logfile.compressing import Compressor
 from proto.logfile.filesystem import REAL, FileSystem, Folder, Status
 from proto.logfile.folder import Place, locked
-from proto.logfile.keeping import TORN, UNSYNCED, prune
-from proto.logfile.keeping import Rules as Rules
+from proto.logfile.keeping import TORN, UNSYNCED, Rules, prune
 from proto.logfile.segment import Segment, remedy, why_not
 
 RETRY_SECONDS: Final = 5.0

@@ -37,16 +37,17 @@ class Receiver:
         form: Format = FORMATS["raw"],
         sync: float | None = 0.0,
         tend: float | None = None,
-        deadline: float = DEADLINE,
+        deadline: Callable[[], float] = lambda: DEADLINE,
         now: Callable[[], float] = time.time,
         name_of: Callable[[Origin], str] = lambda origin: "",
         in_thread: Callable[[Callable[[], None]], None] = in_daemon_thread,
     ) -> None:
         """`sync`, `tend` and `in_thread` are as in `LogWriter`; `in_reactor` is `callFromThread`.
 
-        `name_of` tells which file a sender's lines go to.
+        `deadline` tells, when the first door begins to close, how many seconds there are for all of
+        it; `name_of` which file a sender's lines go to.
         """
-        self.deadline = deadline
+        self._deadline = deadline
         self._clock = clock
         self._ends_at: float | None = None
         self._doors = 0
@@ -95,7 +96,7 @@ class Receiver:
     def ending(self) -> None:
         """A door is about to close: the time for the log to be closed runs from here."""
         if self._ends_at is None:
-            self._ends_at = self._clock.seconds() + self.deadline
+            self._ends_at = self._clock.seconds() + self._deadline()
 
     def leave(self) -> None:
         """A door has closed, and brings no more."""

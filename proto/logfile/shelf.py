@@ -19,7 +19,8 @@ from proto.errors import StartError
 from proto.logfile.compressing import Compressor
 from proto.logfile.filesystem import REAL, FileSystem, Folder
 from proto.logfile.folder import locked
-from proto.logfile.log import Log, Rules
+from proto.logfile.keeping import Rules
+from proto.logfile.log import Log
 from proto.logfile.segment import remedy, why_not
 
 AT_MOST: Final = 256

@@ -162,17 +162,7 @@ def build(settings: LogfileSettings, process: Process) -> DoorService:
     check(settings)
     reactor, metrics = process.reactor, process.metrics
     shelf = _shelf(settings)
-    receiver = Receiver(
-        shelf,
-        reactor,
-        reactor.callFromThread,
-        metrics,
-        form=FORMATS[settings.format],
-        sync=settings.sync,
-        tend=TEND_SECONDS if settings.rotate_age else None,
-        deadline=process.settings.grace,
-        name_of=Names(settings.split_by),
-    )
+    receiver = _receiver(settings, process, shelf)
     process.note = receiver.note
     plain = LogfileFactory(
         receiver,
@@ -235,6 +225,20 @@ def _tell_who_needs_no_certificate(settings: LogfileSettings, process: Process) 
                     door=name,
                     place=str(place),
                 )
+
+
+def _receiver(settings: LogfileSettings, process: Process, shelf: Shelf) -> Receiver:
+    return Receiver(
+        shelf,
+        process.reactor,
+        process.reactor.callFromThread,
+        process.metrics,
+        form=FORMATS[settings.format],
+        sync=settings.sync,
+        tend=TEND_SECONDS if settings.rotate_age else None,
+        deadline=lambda: process.settings.grace,  # it may change while the service runs
+        name_of=Names(settings.split_by),
+    )
 
 
 def _shelf(settings: LogfileSettings) -> Shelf:

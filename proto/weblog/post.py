@@ -8,7 +8,7 @@ has arrived is stored even if the client leaves.  Knows no files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from typing import BinaryIO, Final
 
 from twisted.internet.defer import Deferred
@@ -70,10 +70,11 @@ class Posts:
             raise _unavailable(f"{self._most} requests wait for the disk already.")
         # What has arrived is stored even if the client leaves; Twisted would close it.
         content, request.content = request.content, BytesIO()
+        size = content.seek(0, SEEK_END)
         content.seek(0)
         origin = Origin(peer_name(request.client), subject_of(request.transport))
         framing = LineFraming(self._max_line)
-        delivery = Delivery(self._intake, self._clock, content, framing, origin, self._wait)
+        delivery = Delivery(self._intake, self._clock, content, size, framing, origin, self._wait)
         self._waiting += 1
         delivery.over.addBoth(self._over)
         delivery.begin()
@@ -91,6 +92,7 @@ class Delivery:
         intake: Intake,
         clock: IReactorTime,
         content: BinaryIO,
+        size: int,
         framing: LineFraming,
         origin: Origin,
         wait: float,
@@ -102,11 +104,12 @@ class Delivery:
         self._intake = intake
         self._clock = clock
         self._content = content
+        self._left = size
         self._framing = framing
         self._wait = wait
         self._lines = 0
         self._unsettled = 0
-        self._paused = self._ended = self._turn_is_due = self._is_line_open = False
+        self._paused = self._ended = self._turn_is_due = False
         self._account = intake.open(self, origin)
         self._deadline = clock.callLater(wait, self._too_late)
 
@@ -134,12 +137,12 @@ class Delivery:
         if self._paused or self._ended:
             return
         chunk = self._content.read(CHUNK)
-        if chunk:
-            self._is_line_open = not chunk.endswith(b"\n")
-            self._take(self._framing.feed(chunk))
+        self._left -= len(chunk)
+        self._take(self._framing.feed(chunk))
+        if self._left:
             self._step_soon()
             return
-        if self._is_line_open:
+        if chunk and not chunk.endswith(b"\n"):
             # A body has an end: its last line is whole, with a line's end or without.
             self._take(self._framing.feed(b"\n"))
         self._end()

@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from proto.logfile.filesystem import MODE, File, Folder, Status
-from proto.metrics import Metrics
-from tests.logfile.figures import figures as figures
 from tests.logfile.inodes import Directory
 from tests.logfile.inodes import Inode as Inode
 
@@ -351,13 +349,3 @@ class FakeDisk:
 
 def _error(number: int) -> OSError:
     return OSError(number, os.strerror(number))
-
-
-def in_balance(metrics: Metrics) -> bool:
-    """Whether received = durable + held + refused."""
-    shown = figures(metrics)
-    return shown["logfile_lines_received"] == (
-        shown["logfile_lines_durable"]
-        + shown["logfile_lines_held"]
-        + shown["logfile_lines_refused"]
-    )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from twisted.logger import LogEvent, formatEvent
 
-from proto.logfile.log import Log, Rules
+from proto.logfile.keeping import Rules
+from proto.logfile.log import Log
 from tests.logfile.disk import FakeDisk
 
 HERE = "/logs/here.log"

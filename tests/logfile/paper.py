@@ -21,7 +21,6 @@ class PaperLog:
         """How many of the bytes are synced."""
         self.unwritten = b""
         self.closed = False
-        self.due: float | None = None
         self._shelf = shelf
 
     def _do(self, deed: str) -> None:
@@ -53,9 +52,6 @@ class PaperLog:
 
     def rotate(self) -> None:
         self._do("rotate")
-
-    def due_in(self) -> float | None:
-        return self.due
 
     def close(self) -> None:
         self._do("close")

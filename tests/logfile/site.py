@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 
 from proto.logfile.keeping import Rules
 from proto.logfile.protocol import LogfileFactory, LogfileProtocol
-from proto.logfile.receiver import Receiver
+from proto.logfile.receiver import DEADLINE, Receiver
 from proto.logfile.shelf import OneLog
 from proto.metrics import Metrics
 from tests.logfile.disk import FakeDisk
@@ -34,12 +34,14 @@ class Site:
             self.disk.put(PATH, found)
         self.clock = Clock()
         self.metrics = Metrics()
+        self.grace = DEADLINE
         self.calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self.receiver = Receiver(
             OneLog(Path(PATH), Rules(), self.disk),
             self.clock,
             self._in_reactor,
             self.metrics,
+            deadline=lambda: self.grace,
             in_thread=lambda run: None,
         )
         self.factory = LogfileFactory(

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 from twisted.internet.task import Clock
 
-from proto.logfile.log import Rules
+from proto.logfile.keeping import Rules
 from proto.logfile.shelf import LogPerClient, OneLog, Shelf
 from tests.logfile.certain import certain, certain_in, lines_of
 from tests.logfile.desk import Desk

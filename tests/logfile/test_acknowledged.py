@@ -18,7 +18,7 @@ from twisted.internet.task import Clock
 
 from proto.errors import StartError
 from proto.logfile.budget import Account
-from proto.logfile.log import Rules
+from proto.logfile.keeping import Rules
 from proto.logfile.origin import Origin
 from proto.logfile.portion import Portion
 from proto.logfile.shelf import LogPerClient, OneLog, Shelf

@@ -8,7 +8,8 @@ import pytest
 from twisted.logger import capturedLogs
 
 from proto.errors import StartError
-from proto.logfile.log import RETRY_SECONDS, Log, Rules
+from proto.logfile.keeping import Rules
+from proto.logfile.log import RETRY_SECONDS, Log
 from tests.logfile.disk import FakeDisk
 from tests.logfile.logs import FIRST, HERE, Clock, begin, put, said, wait
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proto.errors import StartError
-from proto.logfile.log import Log, Rules
+from proto.logfile.keeping import Rules
+from proto.logfile.log import Log
 from tests.logfile.disk import FakeDisk, Killed
 from tests.logfile.logs import HERE, Clock, begin, put
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from proto.errors import StartError
-from proto.logfile.log import Log, Rules
+from proto.logfile.keeping import Rules
+from proto.logfile.log import Log
 
 RULES = Rules(rotate_bytes=1)
 

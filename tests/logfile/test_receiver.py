@@ -68,6 +68,21 @@ def test_the_time_to_close_runs_from_when_the_first_door_begins_to(
     assert closed == [None]
 
 
+def test_the_time_to_close_is_what_it_is_by_then() -> None:
+    site = Site()
+    site.disk.fail(errno.ENOSPC)
+    site.receiver.note(b"one")
+    site.settle()
+    site.grace = 3.0
+    closed: list[None] = []
+    site.receiver.when_closed().addCallback(closed.append)
+    site.factory.doStop()
+    site.settle(2.5)
+    assert closed == []
+    site.settle(0.5)
+    assert closed == [None]
+
+
 def test_a_note_of_our_own_is_a_line_like_others() -> None:
     site = Site()
     site.receiver.note(b"said \x1b here")

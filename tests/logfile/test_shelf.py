@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
 from proto.errors import StartError
-from proto.logfile.log import Log, Rules
+from proto.logfile.keeping import Rules
+from proto.logfile.log import Log
 from proto.logfile.shelf import LogPerClient, OneLog, check_place, file_name
 from tests.logfile.disk import FakeDisk
 

@@ -12,7 +12,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 
-from proto.logfile.log import Rules
+from proto.logfile.keeping import Rules
 from proto.logfile.shelf import LogPerClient, OneLog, Shelf
 from proto.logfile.writer import in_daemon_thread
 from tests.logfile.desk import DEADLINE, Desk

@@ -18,6 +18,8 @@ def test_history_is_loaded_by_scrolling_up_and_the_reading_position_stays(
     talk(chat_site, 300)
     ann.open(chat_site.port("web"))
     ann.reads("tom: line 300")
+    # What it came with does not fill the screen; it asks for more by itself.
+    ann.wait("$('#scroll').scrollHeight > $('#scroll').clientHeight")
     before = ann.sequences()
     assert before[-1] == 300
     assert before[0] > 100

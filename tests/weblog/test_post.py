@@ -126,6 +126,15 @@ def test_while_the_disk_takes_nothing_a_body_is_refused_at_once_and_none_of_it_i
     assert visit.told() == {"stored": 1}
 
 
+@pytest.mark.parametrize("size", [3, 4, CHUNK])
+def test_a_body_that_is_on_the_disk_is_answered_though_the_disk_is_full_now(size: int) -> None:
+    log = LogSite()
+    visit = Visit(log).post(b"x\n" * (size // 2) + b"x" * (size % 2))
+    log.intake.trouble(True)
+    log.disk.settle()
+    assert visit.told() == {"stored": (size + 1) // 2}
+
+
 def test_a_body_that_came_before_the_disk_was_full_is_read_on_when_there_is_room() -> None:
     log = LogSite()
     body = b"x\n" * CHUNK

@@ -35,8 +35,8 @@ kill: $(VENV)/.tested  ## the chat is killed a hundred times under load; prints 
 kill-log: $(VENV)/.tested  ## the log receiver is killed 330 times under load; prints what was lost: nothing
 	PROTO_KILLS=200 $(BIN)/python -m pytest tests/system/test_logfile_kills.py -s
 
-bench: $(VENV)/.tested  ## every benchmark against its peers; prints medians and ratios
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.tested  ## every benchmark against its peers; prints the tables, writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks --write docs
 
 bench-quick: $(VENV)/.tested  ## the same with few rounds, in a minute or two
 	$(BIN)/python -m benchmarks --quick
@@ -68,5 +68,5 @@ $(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
 
 $(VENV)/.tested: $(VENV)/.installed
 	@echo "adding what the tests need to $(VENV), once ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
 	@touch $@

@@ -1,61 +1,103 @@
-"""`python -m benchmarks`: the tables on standard output, progress on standard error."""
+"""`python -m benchmarks`: the tables on standard output, progress on standard error; the page too,
+if it is told where."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
 from benchmarks import disk
 from benchmarks.cases import BENCHMARKS
 from benchmarks.contest import run
-from benchmarks.figures import NOISY
+from benchmarks.figures import Result
 from benchmarks.machine import Cores, facts
+from benchmarks.report import files, legend
+from benchmarks.report.page import PAGE
+from benchmarks.report.results import Entry, ResultsUnreadable, by_name
 from benchmarks.scale import FULL, QUICK, Scale
 from benchmarks.servers import TWISTD
-from benchmarks.table import Result, render
+from benchmarks.table import render
 
 _NAMES = ", ".join(BENCHMARKS)
-LEGEND = f"""\
-median    of the rounds, after a short one that is not counted; then the least and the most
-ours is   how many times as good the first one's median is; 'unsteady' if the middle half of the
-          rounds of either spans more than {NOISY:.0%} of its median
-of X      how many times as good as that of X the median of the row is
-cpu us    microseconds that the server was on a core for one message, delivery, line ..., in all
-          its threads; of lines that is the seconds for a million of them
-busy      part of the round that the server was on a core; where it is well below 100%, the load
-          generator or a wait was the limit, and 'cpu us' tells more than 'ours is'
-load      part of the round that the load generator was on a core: near 100% it was the limit
-p50, p99  of the time that one message, delivery or request takes: medians over the rounds; max
-          is the longest of all
-MiB       the server's resident memory at the end of a round, its peers still connected
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 if anybody failed."""
+    """The exit code: 0, or 1 if anybody failed or the page could not be written."""
     options = _parser().parse_args(arguments)
-    if not Path(TWISTD).exists():
-        print(f"{TWISTD} is not there; install proto for {sys.executable}", file=sys.stderr)
+    if wrong := _obstacle(options):
+        print(wrong, file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)  # a shell's background job inherits that it is ignored
     scale = _scale(options)
     cores = Cores.found()
-    print(facts(cores))
-    print(f"rounds    {scale.rounds} of {scale.seconds} s, the contestants in turn\n{LEGEND}")
-    failed = False
+    rounds = f"{scale.rounds} of {scale.seconds} s, the contestants in turn"
+    told = f"{facts(cores)}\nproto     {version('proto')}\nrounds    {rounds}"
+    print(f"{told}\n{legend.as_text()}\n")
+    measured = []
     for name in options.benchmark or BENCHMARKS:
-        for case in BENCHMARKS[name](scale):
-            results = run(case, scale.rounds, scale.seconds, cores, scale.folder)
-            table = render(case.title, case.unit, results, case.remarks, case.beside)
-            print(table, end="\n\n", flush=True)
-            failed |= _has_failure(results)
-    return int(failed)
+        for entry in _measured(name, scale, cores, by_name(told)):
+            print(render(entry.title, entry.unit, entry.results, entry.remarks, entry.beside))
+            print(flush=True)
+            measured.append(entry)
+    wrote = options.write is None or _wrote(options.write, measured)
+    return int(not wrote or any(_has_failure(entry.results) for entry in measured))
+
+
+def _obstacle(options: argparse.Namespace) -> str:
+    """Why there is no use in measuring, or nothing."""
+    if not Path(TWISTD).exists():
+        return f"{TWISTD} is not there; install proto for {sys.executable}"
+    if options.write is None:
+        return ""
+    if options.quick:
+        return "--quick tells too little for --write: leave one of them out"
+    if not os.access(options.write, os.W_OK | os.X_OK) or not options.write.is_dir():
+        return f"nothing could be written: {options.write} is no folder that can be written to"
+    try:
+        files.read(options.write)
+    except (OSError, ResultsUnreadable) as error:
+        return f"nothing could be written: {error}"
+    return ""
+
+
+def _measured(name: str, scale: Scale, cores: Cores, told: Mapping[str, str]) -> Iterator[Entry]:
+    """The cases of a benchmark, each as soon as it is over."""
+    for case in BENCHMARKS[name](scale):
+        results = run(case, scale.rounds, scale.seconds, cores, scale.folder)
+        yield Entry(
+            benchmark=name,
+            title=case.title,
+            unit=case.unit,
+            results=results,
+            date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            facts=told,
+            remarks=tuple(case.remarks),
+            beside=None if case.beside is None else tuple(case.beside),
+        )
+
+
+def _wrote(folder: Path, measured: Sequence[Entry]) -> bool:
+    """Whether the page could be written, which it is not if one of ours failed."""
+    failures = [f"{entry.title}: {each}" for entry in measured for each in entry.failures()]
+    for failure in failures:
+        print(f"{folder} is left as it was, for one of ours failed: {failure}", file=sys.stderr)
+    if failures:
+        return False
+    try:
+        files.write(folder, measured, tuple(BENCHMARKS))
+    except (OSError, ResultsUnreadable) as error:
+        print(f"{folder} is left as it was: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FOLDER",
         help="where its packages are unpacked (dpkg -x), for rsyslog's forbid to install them",
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FOLDER",
+        help=f"at the end, write {PAGE} and its charts there; keep what it has of other benchmarks",
     )
     parser.add_argument(
         "benchmark", nargs="*", type=_known, metavar="NAME", help=f"{_NAMES}; all if none"

@@ -14,12 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import disk
-from benchmarks.figures import Sample, summary
+from benchmarks.figures import Figure, Result, Sample, summary
 from benchmarks.load import Load
 from benchmarks.load.sockets import LoadFailed
 from benchmarks.machine import Cores
 from benchmarks.servers import Command, Server, ServerFailed
-from benchmarks.table import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Contestant:
 class Case:
     """One task; the first contestant is ours.
 
-    waits    the figure is how long one thing takes (Summary tells), not how many there are
+    figure   what of a round is compared
     remarks  what a reader of the table should know: who is left out and why
     beside   with whom everybody is compared; None: ours with everybody
     room     bytes that must be free where the servers keep their files
@@ -51,7 +50,7 @@ class Case:
     title: str
     unit: str
     contestants: Sequence[Contestant]
-    waits: bool = False
+    figure: Figure = Figure.RATE
     remarks: Sequence[str] = ()
     beside: Sequence[str] | None = None
     room: int = 0
@@ -94,9 +93,9 @@ class _Entry:
         if wrong := self.contestant.verify(folder, amount):
             raise LoadFailed(wrong)
 
-    def result(self, *, waits: bool) -> Result:
+    def result(self, figure: Figure) -> Result:
         """What there is to show when all is done."""
-        return self.trouble or summary(self.samples, waits=waits)
+        return self.trouble or summary(self.samples, figure)
 
 
 def run(
@@ -116,7 +115,7 @@ def run(
             _run_afresh(case, entries, rounds, seconds, cores, Path(top))
         else:
             _run_at_once(case, entries, rounds, seconds, cores, Path(top))
-        return {entry.contestant.name: entry.result(waits=case.waits) for entry in entries}
+        return {entry.contestant.name: entry.result(case.figure) for entry in entries}
 
 
 def _run_at_once(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 NOISY: Final = 0.30
@@ -23,7 +24,7 @@ class Sample:
     `worked` is the seconds that the server was on a core, `loaded` those that the load generator
     was, `memory` the server's resident bytes at the end, its peers still connected.  `longest` is
     what the slowest one took, where that is of interest; `before` what was done before the round
-    began.
+    began; `grown` the bytes that the server's memory grew by in it.
     """
 
     amount: float
@@ -35,6 +36,7 @@ class Sample:
     loaded: float = 0.0
     longest: float | None = None
     before: float = 0.0
+    grown: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -57,13 +59,39 @@ class Sample:
         return self.loaded / self.seconds
 
 
+class Figure(Enum):
+    """What the rounds of a case are compared by.
+
+    RATE    how much was done a second
+    WAIT    milliseconds that all but one in a hundred did not wait longer than
+    GROWTH  KiB of the server's memory for each of what was done
+    """
+
+    RATE = "rate"
+    WAIT = "wait"
+    GROWTH = "growth"
+
+    @property
+    def less(self) -> bool:
+        """Less of it is better."""
+        return self is not Figure.RATE
+
+    def of(self, sample: Sample) -> float:
+        """Of one round, which has a p99 or an amount if that is asked for."""
+        if self is Figure.WAIT:
+            return (sample.p99 or 0.0) * 1000
+        if self is Figure.GROWTH:
+            return sample.grown / sample.amount / 1024
+        return sample.rate
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """All rounds of one contestant.
 
-    `median`, `least`, `most` and `noisy` are of the rates; or, where it `waits`, of the
-    milliseconds that all but one in a hundred did not wait longer than.  `longest` is the longest
-    wait of all rounds in seconds, where it was measured.
+    `median`, `least`, `most` and `noisy` are of the figure that the case is about; of that, `less`
+    is better or more is.  `longest` is the longest wait of all rounds in seconds, where it was
+    measured.
     """
 
     median: float
@@ -76,13 +104,17 @@ class Summary:
     memory: float
     p50: float | None
     p99: float | None
-    waits: bool = False
+    less: bool = False
     longest: float | None = None
 
 
-def summary(samples: Sequence[Sample], *, waits: bool = False) -> Summary:
-    """Medians and spread of at least one round, of which every one has a p99 if this one waits."""
-    values = [(sample.p99 or 0.0) * 1000 if waits else sample.rate for sample in samples]
+Result = Summary | str
+"""What a contestant achieved, or why there is nothing to show."""
+
+
+def summary(samples: Sequence[Sample], figure: Figure = Figure.RATE) -> Summary:
+    """Medians and spread of at least one round."""
+    values = [figure.of(sample) for sample in samples]
     return Summary(
         median=statistics.median(values),
         least=min(values),
@@ -94,7 +126,7 @@ def summary(samples: Sequence[Sample], *, waits: bool = False) -> Summary:
         memory=statistics.median(sample.memory for sample in samples),
         p50=_median_of([sample.p50 for sample in samples]),
         p99=_median_of([sample.p99 for sample in samples]),
-        waits=waits,
+        less=figure.less,
         longest=max((each.longest for each in samples if each.longest is not None), default=None),
     )
 
@@ -109,9 +141,9 @@ def is_noisy(values: Sequence[float]) -> bool:
 
 def ratio(ours: Summary, theirs: Summary) -> float | None:
     """How many times as good as theirs ours is; None if either is too noisy to say."""
-    if ours.noisy or theirs.noisy or not ours.median or not theirs.median:
+    if ours.noisy or theirs.noisy or ours.median <= 0 or theirs.median <= 0:
         return None
-    return theirs.median / ours.median if ours.waits else ours.median / theirs.median
+    return theirs.median / ours.median if ours.less else ours.median / theirs.median
 
 
 def percentile(values: Sequence[float], part: float) -> float | None:

@@ -10,6 +10,7 @@ from typing import Final
 from benchmarks import disk, gcc, syslogs
 from benchmarks.commands import PEERS, peer, proto
 from benchmarks.contest import Case, Contestant
+from benchmarks.figures import Figure
 from benchmarks.load.lag import PORT_FILE, Asked
 from benchmarks.load.logfile import FILE, Lines, verify
 from benchmarks.scale import Scale
@@ -86,8 +87,8 @@ def lag(scale: Scale) -> list[Case]:
         for connections in (0, 10)
     )
     contestants = [
-        Contestant("no lines", _suite(), quiet),
-        Contestant("lines", _suite(), busy),
+        Contestant("proto, no lines", _suite(), quiet),
+        Contestant("proto, lines", _suite(), busy),
     ]
     remarks = [
         f"files on: {disk.described(scale.folder)}",
@@ -97,14 +98,14 @@ def lag(scale: Scale) -> list[Case]:
     if isinstance(slow, str):
         remarks.append(f"the slow disk left out: {slow}")
     else:
-        name = f"lines, each write or sync takes {SLOW} ms more"
+        name = f"proto, lines, each write or sync takes {SLOW} ms more"
         contestants.append(Contestant(name, _suite(slow), busy))
     return [
         Case(
             "lag: an echo is asked every 10 ms while 10 connections send lines to [logfile]",
             "milliseconds until 99 in 100 answers are there",
             contestants,
-            waits=True,
+            figure=Figure.WAIT,
             remarks=remarks,
             beside=(),
             room=2 * scale.log_bytes,
@@ -172,7 +173,7 @@ def _suite(library: Path | None = None) -> Command:
             f"SLOW_FILE=/{FILE}",
             f"SLOW_MICROSECONDS={SLOW * 1000}",
         ]
-        twistd = [TWISTD, "--pidfile=", "-n", "proto", "--config", "proto.toml"]
+        twistd = [TWISTD, "--reactor=lean", "--pidfile=", "-n", "proto", "--config", "proto.toml"]
         return [*slow, *twistd] if library else twistd
 
     return command

@@ -6,7 +6,6 @@ The state is kept in memory, so that no cache of SQLite's is counted.
 
 from __future__ import annotations
 
-import resource
 import select
 import sys
 import tempfile
@@ -16,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.cases import chat_server, greeted_early
+from benchmarks import descriptors
+from benchmarks.chatcases import chat_server
 from benchmarks.load.chat import Crowd, FanOut
+from benchmarks.load.dialect import OURS
 from benchmarks.load.sockets import Connections, LoadFailed
 from benchmarks.servers import Server, ServerFailed
 
@@ -126,18 +127,11 @@ def report(plan: Plan) -> Iterator[str]:
     )
 
 
-def allow_descriptors(count: int) -> None:
-    """Let this process, and those it starts, open so many; raises OSError or ValueError."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
-
-
 def main() -> int:
     """The exit code: 0, or 1 if there is something that could not be measured."""
     plan = Plan()
     try:
-        allow_descriptors(max(2 * plan.idle, plan.stalled, plan.present) + SPARE)
+        descriptors.allow(max(2 * plan.idle, plan.stalled, plan.present) + SPARE)
         for line in report(plan):
             print(line, flush=True)
     except (LoadFailed, ServerFailed, OSError, ValueError) as error:
@@ -163,8 +157,8 @@ def _chat() -> Iterator[Server]:
 
 def _crowd(people: int, connections: Connections, frozen: int = 0) -> Crowd:
     senders = min(10, people // 2)
-    plan = FanOut(people - senders, senders, frozen=frozen, line_bytes=LINE)
-    return Crowd(greeted_early(plan), connections)
+    plan = FanOut(people - senders, senders, frozen=frozen, line_bytes=LINE, dialect=OURS)
+    return Crowd(plan, connections)
 
 
 def _settled(server: Server) -> int:

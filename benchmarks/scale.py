@@ -17,8 +17,11 @@ class Scale:
 
     rounds: int = 5
     seconds: float = 0.75
-    echo_connections: Sequence[int] = (1, 64)
+    echo_connections: Sequence[int] = (1, 64, 1000)
+    idle_connections: int = 10_000
     readers: Sequence[int] = (10, 100, 1000)
+    one_sender: Sequence[int] = (100,)
+    """Readers of a sender who waits for each line."""
     beside_frozen: Sequence[tuple[int, int]] = ((100, 5000), (1000, 1400))
     """Readers, and lines for each of the seconds: enough to fill what the kernel keeps for one who
     reads nothing (2.6 MB on loopback) and a MiB more."""
@@ -34,8 +37,9 @@ class Scale:
     log_stretch: float = 2.0
     every_log: bool = True
     lag_stretch: float = 6.0
-    file_sizes: Sequence[int] = (1024, 102_400)
+    file_sizes: Sequence[int] = (1024, 102_400, 10_485_760)
     web_connections: int = 64
+    every_web: bool = True
     with_sink: bool = False
     folder: Path | None = None
     """Where the servers keep their files; None: where `disk` finds a disk."""
@@ -47,6 +51,8 @@ FULL: Final = Scale()
 QUICK: Final = Scale(
     rounds=3,
     seconds=0.25,
+    echo_connections=(1, 64),
+    idle_connections=1000,
     readers=(100,),
     beside_frozen=((100, 5000),),
     light_stretch=2.0,
@@ -56,4 +62,6 @@ QUICK: Final = Scale(
     log_stretch=1.6,
     every_log=False,
     lag_stretch=4.0,
+    file_sizes=(1024, 102_400),
+    every_web=False,
 )

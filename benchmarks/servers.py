@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Self
 
+from benchmarks import processes
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 TWISTD: Final = str(Path(sys.executable).with_name("twistd"))
 """The twistd that belongs to the Python that runs this."""
@@ -92,15 +94,12 @@ class Server:
             raise ServerFailed(f"ended with {status}{self._last_words()}")
 
     def memory(self) -> int:
-        """Its resident bytes."""
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        sizes = [line.split()[1] for line in lines if line.startswith("VmRSS")]
-        return int(sizes[0]) * 1024 if sizes else 0
+        """Its resident bytes and those of its children."""
+        return processes.memory(self.pid)
 
     def worked(self) -> float:
-        """Seconds that it was on a core until now, in all its threads."""
-        # The CPU clock of a process by its pid: MAKE_PROCESS_CPUCLOCK in Linux' posix-timers.h.
-        return time.clock_gettime((~self.pid << 3) | 2)
+        """Seconds that it was on a core until now, in all its threads and its children."""
+        return processes.worked(self.pid)
 
     def ask_to_end(self) -> None:
         """Return at once; `end` waits."""

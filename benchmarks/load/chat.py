@@ -10,17 +10,18 @@ from __future__ import annotations
 import re
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count as counted
 from itertools import cycle
 from typing import Final
 
 from benchmarks.figures import Sample, percentile
 from benchmarks.load import Target
+from benchmarks.load.dialect import PLAIN, Dialect
 from benchmarks.load.meter import Meter
 from benchmarks.load.sockets import CHUNK, PATIENCE, Connections, LoadFailed, send_whole
 
-BATCH: Final = 32
-"""Connections that knock at once: fewer than the shortest queue of any server."""
 TIMED_READERS: Final = 40
 """Readers whose every line is timed, the first and the last of a broadcast among them; of the
 others, lines are only counted, which is cheaper."""
@@ -33,13 +34,13 @@ STAMP: Final = re.compile(rb"@(\d{18})")
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """`senders` each say lines, and the next one when they hear one; everybody hears everything.
+    """`senders` each say lines, and the next one when one is heard; everybody hears everything.
 
-    hello, ready    what a newcomer says at once, and what it must read before it counts as present
     frozen          readers that read no more once they are present, besides the `readers`
     window          lines of each sender that are on their way at once
     lines           the first part ends after so many lines for each of the seconds, however long
                     that takes; 0 ends it after the seconds
+    dialect         how they speak; where nobody hears himself, everybody else hears everything
     """
 
     readers: int
@@ -48,8 +49,7 @@ class FanOut:
     window: int = 8
     line_bytes: int = 64
     lines: int = 0
-    hello: bytes = b""
-    ready: bytes = b"Welcome"
+    dialect: Dialect = PLAIN
 
     def __call__(self, target: Target, seconds: float) -> Sample:
         with Connections(target.port) as connections:
@@ -104,9 +104,12 @@ class Crowd:
         self._plan = plan
         self._lines = lines
         self._connections = connections
+        self._newcomers = counted()
         self._senders: dict[int, int] = {}  # descriptor -> number in the stamp
-        self._timed = timed
-        self._tails: dict[int, bytes] = {}  # of the senders, and of those whose lines are timed
+        self._witnesses: dict[int, int] = {}  # who hears it -> the sender who may go on then
+        self._to_time = timed
+        self._timed: set[int] = set()
+        self._tails: dict[int, bytes] = {}  # of the witnesses, and of those whose lines are timed
         self._said = 0
         self._chattering = False
 
@@ -116,29 +119,30 @@ class Crowd:
         self.let_in(plan.readers + plan.senders)
         everybody = list(self._connections.by_number)
         self._senders = {number: at for at, number in enumerate(everybody[: plan.senders])}
+        self._witnesses = plan.dialect.witnesses(everybody, plan.senders)
         readers = everybody[plan.senders :]
-        timed = min(self._timed, len(readers))
+        timed = min(self._to_time, len(readers))
         steps = max(1, timed - 1)
-        spread = [readers[at * (len(readers) - 1) // steps] for at in range(timed)]
-        self._tails = dict.fromkeys([*self._senders, *spread], b"")
+        self._timed = {readers[at * (len(readers) - 1) // steps] for at in range(timed)}
+        self._tails = dict.fromkeys([*self._witnesses, *self._timed], b"")
         if plan.frozen:
             self.frozen = self._knock(plan.frozen, receive_buffer=4096)
             self._connections.ignore(self.frozen)
 
     def let_in(self, count: int) -> None:
         """So many more, in batches."""
-        for left in range(count, 0, -BATCH):
-            self._knock(min(left, BATCH))
+        for size in self._batches(count):
+            self._knock(size)
 
     def settle(self) -> None:
         """Return when nothing is on its way any more: when everybody has heard a last line."""
-        first = self._connections.by_number[next(iter(self._senders))]
+        number = next(iter(self._senders))
         mark = b"everybody-is-here-%d" % time.perf_counter_ns()  # no earlier round has said it
-        send_whole(first, mark + b"\r\n")
-        listening = list(self._connections.by_number)
-        if self._plan.frozen:
-            listening = listening[: -self._plan.frozen]
-        self._read_until(mark, set(listening), line_end=True)
+        send_whole(self._connections.by_number[number], self._plan.dialect.line(mark))
+        listening = self._connections.by_number.keys() - {each.fileno() for each in self.frozen}
+        if not self._plan.dialect.echoes:
+            listening.discard(number)
+        self._read_until(mark, listening, line_end=True)
 
     def chatter(self, end: float) -> None:
         """Talk until then as fast as the server can."""
@@ -157,7 +161,7 @@ class Crowd:
         A last line of one sender would not do: the server may read the others' after it, and what
         they said before would be timed as if it was said now.
         """
-        said = self._said * (self._plan.readers + self._plan.senders)
+        said = self._said * self._hearers()
         deadline = time.perf_counter() + PATIENCE
         while self.delivered < said:
             if time.perf_counter() > deadline:
@@ -173,10 +177,10 @@ class Crowd:
 
     def receive_visitors(self, count: int) -> None:
         """So many come, in batches, while lines are said, and go at once; nothing is counted."""
-        for left in range(count, 0, -BATCH):
+        for size in self._batches(count):
             for number in self._senders:
                 self._say(number, 1)
-            visitors = self._knock(min(left, BATCH))
+            visitors = self._knock(size)
             for number in self._senders:
                 self._say(number, 1)
             for visitor in visitors:
@@ -196,7 +200,7 @@ class Crowd:
         self.hear_the_rest()
 
     def _listen(self, until: float) -> None:
-        heard = self._senders if self._chattering else self._tails
+        heard = self._witnesses if self._chattering else self._timed
         for number, _ in self._connections.ready(until):
             data = self._connections.by_number[number].recv(CHUNK)
             if not data:
@@ -206,19 +210,21 @@ class Crowd:
                 self._hear(number, data)
 
     def _everything_said(self) -> bool:
-        people = self._plan.readers + self._plan.senders
-        return bool(self._lines) and self.delivered >= self._lines * people
+        return bool(self._lines) and self.delivered >= self._lines * self._hearers()
+
+    def _hearers(self) -> int:
+        return self._plan.dialect.hearers(self._plan.readers + self._plan.senders)
 
     def _hear(self, number: int, data: bytes) -> None:
         text = self._tails[number] + data
         whole = text.rfind(b"\n") + 1
         self._tails[number] = text[whole:]
-        sender = self._senders.get(number)
-        if sender is None:
+        if self._chattering:
+            sender = self._witnesses[number]
+            self._say(sender, text.count(b"#%02d" % self._senders[sender], 0, whole))
+        else:
             now = time.perf_counter_ns()
             self.latencies += [(now - int(when)) / 1e9 for when in STAMP.findall(text, 0, whole)]
-        elif self._chattering:
-            self._say(number, text.count(b"#%02d" % sender, 0, whole))
 
     def _say(self, number: int, count: int) -> None:
         """So many lines in one piece, or as many as there are left."""
@@ -228,15 +234,19 @@ class Crowd:
             return
         self._said += count
         stamp = b"#%02d@%018d" % (self._senders[number], time.perf_counter_ns())
-        line = stamp.ljust(self._plan.line_bytes - 2, b".") + b"\r\n"
+        line = self._plan.dialect.line(stamp.ljust(self._plan.line_bytes - 2, b"."))
         send_whole(self._connections.by_number[number], line * count)
+
+    def _batches(self, count: int) -> Iterator[int]:
+        most = self._plan.dialect.at_once
+        return (min(left, most) for left in range(count, 0, -most))
 
     def _knock(self, count: int, *, receive_buffer: int = 0) -> list[socket.socket]:
         newcomers = [self._connections.add(receive_buffer=receive_buffer) for _ in range(count)]
-        if self._plan.hello:
+        if self._plan.dialect.hello:
             for newcomer in newcomers:
-                send_whole(newcomer, self._plan.hello)
-        self._read_until(self._plan.ready, {newcomer.fileno() for newcomer in newcomers})
+                send_whole(newcomer, self._plan.dialect.greeting(next(self._newcomers)))
+        self._read_until(self._plan.dialect.ready, {newcomer.fileno() for newcomer in newcomers})
         return newcomers
 
     def _read_until(self, mark: bytes, waiting: set[int], *, line_end: bool = False) -> None:

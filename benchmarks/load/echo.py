@@ -1,20 +1,26 @@
-"""Ping-pong on many connections, and bulk on one."""
+"""Ping-pong on many connections, bulk on one, and connections on which nothing is said.
+
+The program that does it is `echo.c`.  It compares what comes back with what was sent.
+"""
 
 from __future__ import annotations
 
-import select
-import time
 from dataclasses import dataclass
+from typing import Final
 
+from benchmarks import processes
 from benchmarks.figures import Sample
 from benchmarks.load import Target
-from benchmarks.load.meter import Meter
-from benchmarks.load.sockets import CHUNK, Connections, LoadFailed, send_whole
+from benchmarks.load.programs import Program, measured
+from benchmarks.load.sockets import PATIENCE
+
+BEFORE: Final = 32
+"""Connections that come and go before the idle ones, so that what is made once is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class PingPong:
-    """Each connection sends a message and, when it is back whole, the next one.
+    """Each connection sends a message of `size` bytes and, when it is back whole, the next one.
 
     The first message on each connection is not measured.
     """
@@ -23,37 +29,7 @@ class PingPong:
     size: int = 64
 
     def __call__(self, target: Target, seconds: float) -> Sample:
-        message = bytes(ord("a") + at % 26 for at in range(self.size))
-        with Connections(target.port, self.connections) as connections:
-            sent_at = dict.fromkeys(connections.by_number, 0.0)
-            missing = dict.fromkeys(connections.by_number, self.size)
-            latencies: list[float] = []
-            for connection in connections:
-                send_whole(connection, message)
-                connections.wait_for(connection)
-                if connection.recv(CHUNK) != message:
-                    raise LoadFailed("what came back is not what was sent")
-            meter = Meter(target)
-            now = meter.began
-            end = now + seconds
-            for connection in connections:
-                sent_at[connection.fileno()] = time.perf_counter()
-                send_whole(connection, message)
-            while now < end:
-                for number, _ in connections.ready(end):
-                    connection = connections.by_number[number]
-                    data = connection.recv(CHUNK)
-                    if not data or data not in message:
-                        raise LoadFailed("what came back is not what was sent")
-                    missing[number] -= len(data)
-                    now = time.perf_counter()
-                    if not missing[number]:
-                        latencies.append(now - sent_at[number])
-                        missing[number] = self.size
-                        sent_at[number] = now
-                        send_whole(connection, message)
-                now = time.perf_counter()
-            return meter.sample(len(latencies), latencies)
+        return measured(target, seconds, "echo", "ping", target.port, self.connections, self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +44,34 @@ class Bulk:
     window: int = 1 << 20
 
     def __call__(self, target: Target, seconds: float) -> Sample:
-        data = memoryview(bytes(self.block))
-        buffer = bytearray(4 * CHUNK)
-        sent = received = 0
-        with Connections(target.port, 1) as connections:
-            (connection,) = connections
-            connections.watch_writing(connection, too=True)
-            meter = Meter(target)
-            now = meter.began
-            end = now + seconds
-            writing = True
-            while now < end:
-                for _, events in connections.ready(end):
-                    if events & select.EPOLLIN:
-                        count = connection.recv_into(buffer)
-                        if not count:
-                            raise LoadFailed("the server closed the connection")
-                        received += count
-                    if events & select.EPOLLOUT:
-                        sent += connection.send(data[sent % self.block :])
-                room = sent - received < self.window
-                if room != writing:
-                    connections.watch_writing(connection, too=room)
-                    writing = room
-                now = time.perf_counter()
-            return meter.sample(received / 2**20)
+        return measured(target, seconds, "echo", "bulk", target.port, self.block, self.window)
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """So many connections come, have one message each sent back, and say nothing more.
+
+    The seconds and the work are those until all are there, however long that is; `grown` is what
+    the server's memory has grown by.  What the kernel keeps for each connection is not in it.
+    """
+
+    connections: int
+    size: int = 64
+
+    def __call__(self, target: Target, seconds: float) -> Sample:
+        with self._come(target, BEFORE) as first:
+            first.wait_until_ready()
+        before, worked = target.memory(), target.worked()
+        with self._come(target, self.connections) as crowd:
+            took = crowd.wait_until_ready()
+            return Sample(
+                amount=self.connections,
+                seconds=took,
+                worked=target.worked() - worked,
+                memory=target.memory(),
+                loaded=processes.worked(crowd.pid),
+                grown=target.memory() - before,
+            )
+
+    def _come(self, target: Target, connections: int) -> Program:
+        return Program("echo", "ping", target.port, connections, self.size, 0, PATIENCE)

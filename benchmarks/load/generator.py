@@ -11,12 +11,11 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from benchmarks import gcc
+from benchmarks.load.programs import Program, built
 from benchmarks.load.sockets import PATIENCE, LoadFailed
 
-SOURCES: Final = Path(__file__).parent
 STEP: Final = 0.002
 """Seconds between two looks at the file."""
 
@@ -40,33 +39,18 @@ class Generator:
         self, port: int, *, connections: int, size: int, lines: int, seconds: float, first: int = 1
     ) -> None:
         """Begin to send; raises LoadFailed if there is no such program."""
-        numbers = (port, connections, size, lines, seconds, first, PATIENCE)
         self._seconds = seconds
-        self._process = subprocess.Popen(
-            [_program("lines"), *map(str, numbers)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self._program = Program("lines", port, connections, size, lines, seconds, first, PATIENCE)
 
-    def __enter__(self) -> Generator:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._program.end()
 
     def result(self) -> Sent:
         """Wait until the server has read everything; raises LoadFailed."""
-        try:
-            words, _ = self._process.communicate(timeout=self._seconds + 2 * PATIENCE)
-        except subprocess.TimeoutExpired as error:
-            raise LoadFailed("the load generator does not end") from error
-        return told(self._process.returncode, words)
+        return Sent(**self._program.result(self._seconds))
 
 
 class Followed:
@@ -106,17 +90,10 @@ class Followed:
             return self._path.stat().st_mtime
 
 
-def told(code: int, words: str) -> Sent:
-    """What the program printed before it ended with that code; raises LoadFailed."""
-    if code:
-        raise LoadFailed(words.strip() or f"the load generator ended with {code}")
-    return Sent(**json.loads(words))
-
-
 def tally(path: Path, sent: int) -> str:
     """What is wrong with a file that should hold the lines 1 to `sent`, each of them once."""
     done = subprocess.run(
-        [_program("tally"), str(path), str(sent)], capture_output=True, text=True, check=False
+        [built("tally"), str(path), str(sent)], capture_output=True, text=True, check=False
     )
     return done.stderr.strip() if done.returncode else wrong(json.loads(done.stdout), sent)
 
@@ -127,10 +104,3 @@ def wrong(counted: dict[str, Any], sent: int) -> str:
         return ""
     figures = ", ".join(f"{name} {count:,}" for name, count in counted.items())
     return f"{sent:,} lines were sent; found in the file: {figures}"
-
-
-def _program(name: str) -> str:
-    found = gcc.built(SOURCES / f"{name}.c")
-    if isinstance(found, str):
-        raise LoadFailed(found)
-    return str(found)

@@ -1,8 +1,7 @@
 """No service at all: the least that Python can do on a socket, to see how fast the load can be.
 
-One thread and epoll.  `echo` sends back, `chat` sends to everybody, `static` answers every read as
-if it was one request for `--size` bytes.  What a peer does not take at once is thrown away, except
-by echo, and static, which wait.
+One thread and epoll.  `echo` sends back, `chat` sends to everybody.  What a peer does not take at
+once is thrown away, except by echo, which waits.
 """
 
 from __future__ import annotations
@@ -16,15 +15,13 @@ Receive = Callable[[socket.socket, bytes], None]
 
 
 class Sink:
-    def __init__(self, service: str, port: int, size: int) -> None:
+    def __init__(self, service: str, port: int) -> None:
         self.peers: dict[int, socket.socket] = {}
         self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.greeting = b"Welcome\r\n" if service == "chat" else b""
-        self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
         self.receive: Receive = {
             "echo": self.send_back,
             "chat": self.send_to_everybody,
-            "static": self.send_answer,
         }[service]
 
     def run(self) -> None:
@@ -51,9 +48,6 @@ class Sink:
                 del self.peers[number]
                 peer.close()
 
-    def send_back(self, peer: socket.socket, data: bytes) -> None:
-        self._send(peer, data)
-
     def send_to_everybody(self, peer: socket.socket, data: bytes) -> None:
         for other in self.peers.values():
             try:
@@ -61,10 +55,7 @@ class Sink:
             except (BlockingIOError, ConnectionError):
                 continue
 
-    def send_answer(self, peer: socket.socket, data: bytes) -> None:
-        self._send(peer, self.answer)
-
-    def _send(self, peer: socket.socket, data: bytes) -> None:
+    def send_back(self, peer: socket.socket, data: bytes) -> None:
         try:
             sent = peer.send(data)
         except BlockingIOError:
@@ -77,11 +68,10 @@ class Sink:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("service", choices=["echo", "chat", "static"])
+    parser.add_argument("service", choices=["echo", "chat"])
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--size", type=int, default=0)
     options = parser.parse_args()
-    Sink(options.service, options.port, options.size).run()
+    Sink(options.service, options.port).run()
 
 
 if __name__ == "__main__":

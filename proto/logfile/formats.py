@@ -24,8 +24,12 @@ from proto.logfile.syslog import parse
 
 _JSON_ESCAPES: Final = (b'"', b"\\", b"\t")
 """What of a record JSON writes in another way; other control bytes are escaped already."""
-_FIRST_DIGITS: Final = [b"%d" % number for number in range(1000)]
-_THREE_DIGITS: Final = [b"%03d" % number for number in range(1000)]
+_BEFORE_LINE: Final = b',"line":"'
+_BEHIND_NUMBERS: Final = {
+    after: [b"%03d%b" % (number, after) for number in range(1000)]
+    for after in (b" - ", _BEFORE_LINE)
+}
+"""What stands between a number and its line if there is no subject -> it behind three digits."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -58,9 +62,9 @@ def prefixed(pieces: Sequence[Piece], origin: Origin, seconds: float, first: int
     after = b" %b " % _column(origin.subject)
     records = []
     for piece in pieces:
-        count = piece.count if isinstance(piece, Run) else 1
-        records.append(_numbered(before, after, render(piece), first, count))
-        first += count
+        lines = render(piece).split(b"\n")[:-1]
+        records.append(_numbered(before, after, lines, b"\n", first))
+        first += len(lines)
     return b"".join(records)
 
 
@@ -72,16 +76,16 @@ def json(pieces: Sequence[Piece], origin: Origin, seconds: float, first: int) ->
     """
     peer, subject = _names(origin)
     before = b'{"time":"%b",%b"seq":' % (_time(seconds), peer)
-    after = b',%b"line":"' % subject
+    after = b",%b%b" % (subject, _BEFORE_LINE[1:])
     records = []
     for piece in pieces:
         if isinstance(piece, Run):
-            text, count = _json_lines(render(piece)), piece.count
+            lines, end = _json_lines(render(piece)), b'"}\n'
         else:
             # What `_encode` puts before the text is already there.
-            text, count = _encode(readable(piece.head))[1:] + _marks(piece) + b"}\n", 1
-        records.append(_numbered(before, after, text, first, count))
-        first += count
+            lines, end = [_encode(readable(piece.head))[1:]], _marks(piece) + b"}\n"
+        records.append(_numbered(before, after, lines, end, first))
+        first += len(lines)
     return b"".join(records)
 
 
@@ -113,34 +117,39 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
 )
 
 
-def _numbered(before: bytes, after: bytes, text: bytes, first: int, count: int) -> bytes:
-    """Each line of `text`, which has no line ends but LF, behind its number and what is around.
+def _numbered(before: bytes, after: bytes, lines: Sequence[bytes], end: bytes, first: int) -> bytes:
+    """Each line behind its number, with what stands before, between and at its end.
 
-    The digits are taken from a table, a thousand lines at most in one turn: to write each number
-    costs more than all the rest.
+    The last three digits are taken from a table, a thousand lines at most in one turn: to write
+    each number costs more than all the rest.
     """
-    lines = text.splitlines(keepends=True)
     rows: list[bytes] = []
     done = 0
-    while done < count:
+    while done < len(lines):
         thousands, rest = divmod(first + done, 1000)
-        digits = (_THREE_DIGITS if thousands else _FIRST_DIGITS)[rest : rest + count - done]
+        stop = min(1000, rest + len(lines) - done)
         begin = b"%b%d" % (before, thousands) if thousands else before
-        some = [begin, b"", after, b""] * len(digits)
-        some[1::4] = digits
-        some[3::4] = lines[done : done + len(digits)]
+        numbers = _BEHIND_NUMBERS.get(after, [])[rest:stop] if thousands else []
+        if not numbers:
+            form = b"%03d%b" if thousands else b"%d%b"
+            numbers = [form % (number, after) for number in range(rest, stop)]
+        some = [end + begin] * (3 * len(numbers))
+        some[0] = begin if not rows else some[0]
+        some[1::3] = numbers
+        some[2::3] = lines[done : done + len(numbers)]
         rows += some
-        done += len(digits)
+        done += len(numbers)
+    rows.append(end)
     return b"".join(rows)
 
 
-def _json_lines(records: bytes) -> bytes:
-    """Whole records as the ends of JSON objects whose last value, a text, was begun."""
+def _json_lines(records: bytes) -> list[bytes]:
+    """The texts of whole records as JSON has them between its quotes."""
     if records.isascii() and not any(each in records for each in _JSON_ESCAPES):
-        return records.replace(b"\n", b'"}\n')
+        return records.split(b"\n")[:-1]
     # DEL is always escaped, and JSON leaves it as it is: the lines can be made one text with it.
     joined = records.replace(b"\n", b"\x7f").decode(errors="backslashreplace")
-    return _encode(joined)[1:-1].replace(b"\x7f", b'"}\n')
+    return _encode(joined)[1:-1].split(b"\x7f")[:-1]
 
 
 def _marks(line: Line) -> bytes:

@@ -24,6 +24,7 @@ from zope.interface import implementer
 from proto.reactor.connection import LeanConnection, LeanConnector, LeanServer
 from proto.reactor.interfaces import ITurns
 from proto.reactor.port import LeanPort
+from proto.reactor.stream import NOTHING
 
 EVENTS_AT_ONCE: Final = 4096
 """Events taken from one poll; the kernel gives the others their turn in the next."""
@@ -151,13 +152,14 @@ class LeanReactor(EPollReactor):
 
     def _dispatch(self, events: list[tuple[int, int]], label: dict[str, Any]) -> None:
         """Deal with each event.  `label` is what the log calls whoever is being dealt with."""
+        readable = EPOLLIN
         lean = self._lean
         added = self._added
         assert added is not None
         for fd, event in events:
             if fd in added:  # the event was for one that has closed; its number was taken anew
                 continue
-            connection = lean.get(fd) if event == EPOLLIN else None
+            connection = lean.get(fd) if event == readable else None
             try:
                 if connection is None:
                     self._dispatch_other(fd, event, label)
@@ -177,8 +179,20 @@ class LeanReactor(EPollReactor):
                 try:
                     connection.protocol.dataReceived(data)
                     self.receiving = None
-                    if connection._waiting:
-                        connection.flush()
+                    held = connection._waiting
+                    if held:
+                        if connection._quick and held.__class__ is bytes:
+                            # What `flush` does, without its calls: most of what goes out is this.
+                            connection._waiting = NOTHING
+                            try:
+                                sent = connection.socket.send(held)
+                            except OSError as error:
+                                connection.not_sent(held, error)
+                            else:
+                                if sent != len(held):
+                                    connection.sent_in_part(held, sent)
+                        else:
+                            connection.flush()
                 except BaseException as error:  # as Twisted: it is logged, and ends the connection
                     self.receiving = None
                     log.err()

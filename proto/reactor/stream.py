@@ -90,6 +90,19 @@ class Stream(FileDescriptor):
             self._send()
             self._see_to_the_rest()
 
+    def sent_in_part(self, data: bytes, sent: int) -> None:
+        """The kernel took only so much of these bytes; nothing waits before them."""
+        self._waiting = Backlog(memoryview(data)[sent:] if sent else data)
+        self._see_to_the_rest()
+
+    def not_sent(self, data: bytes, error: OSError) -> None:
+        """The kernel took nothing, and said why."""
+        if isinstance(error, BlockingIOError):
+            self.sent_in_part(data, 0)
+        else:
+            self._waiting = Backlog(data)
+            self._break()
+
     def doWrite(self) -> Any:
         if self._waiting and not self._broken:
             self._send()
@@ -150,15 +163,11 @@ class Stream(FileDescriptor):
         """Offer these bytes to the kernel, when nothing waits before them."""
         try:
             sent = self.socket.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._waiting = Backlog(data)
-            return self._break()
-        if sent != len(data):
-            self._waiting = Backlog(memoryview(data)[sent:] if sent else data)
-            self._see_to_the_rest()
-        return None
+        except OSError as error:
+            self.not_sent(data, error)
+        else:
+            if sent != len(data):
+                self.sent_in_part(data, sent)
 
     def _send(self) -> None:
         """Offer what waits to the kernel."""

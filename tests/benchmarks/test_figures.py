@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.figures import Sample, Summary, is_noisy, percentile, ratio, summary
+from benchmarks.figures import Figure, Sample, Summary, is_noisy, percentile, ratio, summary
 
 
 def rounds(*rates: float) -> list[Sample]:
@@ -78,11 +78,21 @@ def test_there_is_no_ratio_if_either_is_noisy(quiet_first: bool) -> None:
 def test_where_waiting_is_the_figure_it_is_shown_in_milliseconds_and_less_is_better() -> None:
     def waiting(*seconds: float) -> Summary:
         samples = [Sample(1, seconds=1, worked=0, memory=0, p99=p99) for p99 in seconds]
-        return summary(samples, waits=True)
+        return summary(samples, Figure.WAIT)
 
     ours, theirs = waiting(0.004, 0.0045, 0.005), waiting(0.002, 0.00225, 0.002)
     assert (ours.median, ours.least, ours.most) == (4.5, 4, 5)
     assert ratio(ours, theirs) == theirs.median / ours.median
+
+
+def test_where_memory_is_the_figure_it_is_kib_for_each_and_less_is_better() -> None:
+    def grown(*sizes: int) -> Summary:
+        samples = [Sample(10, seconds=1, worked=0, memory=1, grown=size) for size in sizes]
+        return summary(samples, Figure.GROWTH)
+
+    ours, theirs = grown(10_240, 20_480, 20_480), grown(61_440)
+    assert (ours.median, ours.least, ours.most) == (2, 1, 2)
+    assert ratio(ours, theirs) == 3
 
 
 def test_there_is_no_ratio_to_nothing() -> None:

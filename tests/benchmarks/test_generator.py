@@ -14,15 +14,8 @@ import pytest
 
 from benchmarks import gcc
 from benchmarks.commands import PEERS
-from benchmarks.load.generator import (
-    SOURCES,
-    Followed,
-    Generator,
-    Sent,
-    tally,
-    told,
-    wrong,
-)
+from benchmarks.load.generator import Followed, Generator, tally, wrong
+from benchmarks.load.programs import SOURCES
 from benchmarks.load.sockets import LoadFailed
 from benchmarks.servers import Server
 
@@ -102,15 +95,6 @@ def test_where_nobody_listens_the_reason_is_told() -> None:
             pytest.raises(LoadFailed, match=r"^connect: Connection refused$"),
         ):
             generator.result()
-
-
-def test_what_the_generator_prints_is_understood() -> None:
-    words = '{"lines": 2, "bytes": 200, "began": 1.5, "sent": 2.5, "cpu": 0.25}\n'
-    assert told(0, words) == Sent(lines=2, bytes=200, began=1.5, sent=2.5, cpu=0.25)
-    with pytest.raises(LoadFailed, match=r"^send: Broken pipe$"):
-        told(1, "send: Broken pipe\n")
-    with pytest.raises(LoadFailed, match=r"^the load generator ended with -9$"):
-        told(-9, "")
 
 
 @pytest.mark.parametrize(

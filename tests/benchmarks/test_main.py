@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as main_program
-from benchmarks import disk, logcases
-from benchmarks.cases import BENCHMARKS, STRONGEST
+from benchmarks import chatcases, echocases, logcases
+from benchmarks.cases import BENCHMARKS
 from benchmarks.contest import Case, Contestant, run
-from benchmarks.figures import Sample, Summary
+from benchmarks.figures import Figure, Sample, Summary
 from benchmarks.load import Load, Target
 from benchmarks.load.sockets import LoadFailed
 from benchmarks.machine import Cores
@@ -31,7 +31,9 @@ TINY = Scale(
     rounds=1,
     seconds=0.05,
     echo_connections=(2,),
+    idle_connections=1000,
     readers=(3,),
+    one_sender=(3,),
     beside_frozen=((3, 200),),
     light_people=4,
     light_pause=0.01,
@@ -45,15 +47,41 @@ TINY = Scale(
     web_connections=2,
     with_sink=True,
 )
+HANDLING = [
+    "proto, register()",
+    "proto, plain Resource",
+    "twisted-web",
+    "aiohttp, uvloop",
+    "uvicorn+Starlette",
+    "granian WSGI",
+    "granian ASGI",
+]
+ECHOES = [
+    "proto",
+    "Twisted tutorial",
+    "asyncio Protocol",
+    "asyncio streams",
+    "uvloop Protocol",
+    "socketserver, threads",
+    "socat",
+    *(["Go"] if shutil.which("go") else []),
+    "C",
+    "sink",
+]
 PEERS = {
-    "echo": ["proto", "Twisted tutorial", "asyncio Protocol", "asyncio streams", "sink"],
+    "echo: idle": [each for each in ECHOES if each not in echocases.FEW],
+    "echo": ECHOES,
     "chat": [
         "proto, on disk",
         "proto, memory",
         "Twisted tutorial",
         "Twisted tutorial, TCP_NODELAY",
         "asyncio streams",
+        "uvloop Protocol",
         *(["Go", "Go, each line by itself"] if shutil.which("go") else []),
+        "C",
+        "C, each line by itself",
+        "ngircd",
         "sink",
     ],
     "logfile": [
@@ -70,27 +98,51 @@ PEERS = {
         "asyncio streams",
         "C receiver, discards",
     ],
-    "lag": ["no lines", "lines", "lines, each write or sync takes 100 ms more"],
-    "static": ["proto", "twisted-web", "http.server", "sink"],
+    "lag": [
+        "proto, no lines",
+        "proto, lines",
+        "proto, lines, each write or sync takes 100 ms more",
+    ],
+    "web: hello": [*HANDLING, "nginx"],
+    "web: JSON": HANDLING,
+    "web: a file": [
+        "proto",
+        "nginx",
+        "nginx, open_file_cache",
+        "twisted-web",
+        "aiohttp",
+        "uvicorn+Starlette",
+        "granian",
+        "http.server",
+    ],
 }
+"""What a case's title begins with -> who takes part."""
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_numbers_come_out_for_every_contestant(name: str) -> None:
+    if name == "echo":
+        program("socat", "socat")
     if name == "logfile":
         program("rsyslogd", "rsyslog")
+    if name == "chat":
+        program("ngircd", "ngircd")
+    if name == "web":
+        program("nginx", "nginx")
     for case in BENCHMARKS[name](TINY):
         results = run(case, TINY.rounds, TINY.seconds, Cores())
-        expected = PEERS[name]
+        expected = next(who for begin, who in PEERS.items() if case.title.startswith(begin))
         if "read nothing" in case.title:
-            expected = [each for each in expected if each not in ("asyncio streams", "sink")]
+            expected = [each for each in expected if each not in chatcases.NOT_BESIDE_FROZEN]
+        elif "one sender" in case.title:
+            expected = [each for each in expected if each in chatcases.EACH_LINE]
         assert list(results) == expected
         for result in results.values():
             assert isinstance(result, Summary), result
             assert result.median > 0
             assert result.memory > 0
             assert (result.p50 is not None) is (
-                name in ("chat", "static", "lag") or case.unit.startswith("messages")
+                name in ("chat", "web", "lag") or case.unit.startswith("messages")
             )
 
 
@@ -102,27 +154,14 @@ def test_with_little_time_only_those_who_are_compared_take_lines() -> None:
         assert "those who are not compared left out: there is little time" in case.remarks
 
 
-def test_with_little_time_only_the_strongest_chats_are_measured_and_it_is_said() -> None:
-    for case in BENCHMARKS["chat"](replace(TINY, every_chat=False)):
-        names = [contestant.name for contestant in case.contestants]
-        assert names == [name for name in STRONGEST if name in names]
-        assert names[0] == "proto, on disk"
-        assert "the weaker chats left out: there is little time" in case.remarks
-
-
-def test_a_chat_table_tells_where_the_lines_were_kept() -> None:
-    for case in BENCHMARKS["chat"](TINY):
-        assert case.remarks[0] == f"on disk: {disk.described(None)}"
-
-
 def test_where_waiting_is_the_figure_it_is_what_the_table_shows() -> None:
     def load(target: Target, seconds: float) -> Sample:
         return Sample(amount=100, seconds=1, worked=0, memory=1, p50=0.002, p99=0.007)
 
-    case = Case("a case", "milliseconds", [echo_with(load)], waits=True)
+    case = Case("a case", "milliseconds", [echo_with(load)], Figure.WAIT)
     (result,) = run(case, 2, 0.01, Cores()).values()
     assert isinstance(result, Summary)
-    assert (result.median, result.waits) == (7, True)
+    assert (result.median, result.less) == (7, True)
 
 
 def echo_with(load: Load) -> Contestant:
@@ -165,7 +204,7 @@ def test_a_server_of_its_own_for_each_round_leaves_nothing_behind() -> None:
 
     def load(target: Target, seconds: float) -> Sample:
         assert not any(folder.exists() for folder in folders)
-        (target.folder / "log.txt").write_text("lines")
+        (target.folder / "log.txt").write_text("proto, lines")
         folders.append(target.folder)
         return Sample(amount=5, seconds=1, worked=0, memory=1, before=2)
 
@@ -178,7 +217,7 @@ def test_a_server_of_its_own_for_each_round_leaves_nothing_behind() -> None:
     contestant = replace(echo_with(load), verify=verify)
     (result,) = run(Case("a case", "things", [contestant], afresh=True), 3, 0.01, Cores()).values()
     assert isinstance(result, Summary)
-    assert seen == [("lines", 7)] * 3  # what came before the round is there too
+    assert seen == [("proto, lines", 7)] * 3  # what came before the round is there too
     assert not any(folder.exists() for folder in folders)
 
 
@@ -234,7 +273,7 @@ def test_the_exit_code_tells_that_somebody_failed(
 def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main_program.main(["ehco"])
-    assert "'ehco' is none of echo, chat, logfile, lag, static" in capsys.readouterr().err
+    assert "'ehco' is none of echo, chat, logfile, lag, web" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -252,7 +291,7 @@ def test_a_signal_ends_every_server(number: signal.Signals, status: int) -> None
             pids += re.findall(r"as process (\d+)$", line)
             if ": round " in line:
                 break
-        assert len(pids) == 4
+        assert len(pids) == len(ECHOES) - 1  # no sink
         running.send_signal(number)
         assert "Traceback" not in running.stderr.read()
         assert running.wait(30) == status

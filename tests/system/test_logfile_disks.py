@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.system.disks import SmallDisk
 from tests.system.logsenders import Crowd, Http, Plain, Relp
@@ -199,27 +200,31 @@ def test_a_log_that_logrotate_moves_is_followed_by_a_new_one(tmp_path: Path) -> 
 
 def test_a_folder_in_the_place_of_the_log_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = made(tmp_path)
-    removed = tmp_path / "removed.unsynced"
+    removed = []
     with Crowd(ALL) as crowd, LogServer(tmp_path) as server:
         crowd.begin(server)
         crowd.wait(500)
-        with (folder / "log.txt").open("rb") as kept:
-            (tmp_path / "empty").mkdir()
-            swap(folder / "log.txt", tmp_path / "empty")
+        with ExitStack() as kept:
+            files = swap(folder / "log.txt", kept)
             stays_in_order(server, crowd)
             (folder / "log.txt").rmdir()
             finish(server, crowd)
-            removed.write_bytes(kept.read())
+            for number, text in enumerate(filter(None, [file.read() for file in files])):
+                removed.append(tmp_path / f"removed{number}.unsynced")
+                removed[-1].write_bytes(text)
     assert server.output.count("all senders are paused") == 1
-    crowd.prove(folder, before=[removed])
+    crowd.prove(folder, before=removed)
 
 
-def swap(log: Path, other: Path) -> None:
-    """Put a folder in the place of the log, which is removed."""
+def swap(log: Path, kept: ExitStack) -> list[BinaryIO]:
+    """Put a folder in the place of the log; the result is every file that was removed for it."""
+    removed: list[BinaryIO] = []
     while True:
-        log.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            removed.append(kept.enter_context(log.open("rb")))
+            log.unlink()
         try:
-            shutil.copytree(other, log)
+            log.mkdir()
         except FileExistsError:
-            continue  # the receiver was faster
-        return
+            continue  # the receiver was faster, and lines may be in its new file already
+        return removed

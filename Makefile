@@ -6,7 +6,7 @@ CONFIG ?= proto.toml
 # The fast one needs epoll.
 REACTOR ?= $(shell [ "$$(uname)" = Linux ] && echo --reactor=lean)
 
-.PHONY: run test check unit test-reactor fuzz kill kill-log bench bench-quick bench-memory format clean help
+.PHONY: run test check unit test-reactor fuzz kill kill-log bench bench-quick bench-memory profile format clean help
 
 run: $(VENV)/.installed  ## serve chat, web, logfile and echo as proto.toml says
 	@$(BIN)/twistd $(REACTOR) --nodaemon --pidfile= proto --config $(CONFIG)
@@ -20,7 +20,7 @@ check: $(VENV)/.tested  ## lint, format, types, import rules
 	$(BIN)/lint-imports --config setup.cfg
 
 unit: $(VENV)/.tested  ## the tests, with branch coverage
-	$(BIN)/python -m pytest -n 3 --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=term:skip-covered
 
 test-reactor: $(VENV)/.tested  ## Twisted's own tests on the lean reactor and on epoll, compared; some minutes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'Twisted[test]'
@@ -43,6 +43,9 @@ bench-quick: $(VENV)/.tested  ## the same with few rounds, in a minute or two
 
 bench-memory: $(VENV)/.tested  ## what a client of the chat costs in memory, idle and stalled
 	$(BIN)/python -m benchmarks.memory
+
+profile: $(VENV)/.tested  ## where the time of each service goes, by function; needs root, or CAP_SYS_PTRACE
+	$(BIN)/python -m benchmarks.profile
 
 format: $(VENV)/.tested  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

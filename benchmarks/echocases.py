@@ -31,6 +31,12 @@ def echo(scale: Scale) -> list[Case]:
     ]
 
 
+def echo_server() -> Command:
+    """Our echo.  No limit but this one would refuse a crowd; whatever else it does for safety, it
+    does."""
+    return proto("echo", "--max-connections", "0")
+
+
 def _ping_pong(scale: Scale, count: int) -> Case:
     contestants, remarks = _contestants(scale, PingPong(count), few=count <= MOST_FOR_FEW)
     return Case(
@@ -66,8 +72,7 @@ def _idle(scale: Scale) -> Case:
 def _contestants(scale: Scale, load: Load, *, few: bool) -> tuple[list[Contestant], list[str]]:
     """Who takes part, and who is left out for what reason."""
     wanted: dict[str, Command | str] = {
-        # No limit but this one would refuse a crowd; whatever else it does for safety, it does.
-        "proto": proto("echo", "--max-connections", "0"),
+        "proto": echo_server(),
         "Twisted tutorial": peer("echo_twisted"),
         "asyncio Protocol": peer("echo_asyncio"),
         "asyncio streams": peer("echo_asyncio", "--streams"),

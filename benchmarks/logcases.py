@@ -114,8 +114,13 @@ def lag(scale: Scale) -> list[Case]:
     ]
 
 
+def log_server(*options: str) -> Command:
+    """Our log receiver, which writes where the load looks."""
+    return proto("logfile", "--file", FILE, *options)
+
+
 def _ours() -> dict[str, Command]:
-    return {name: proto("logfile", "--file", FILE, *words) for name, words in OURS.items()}
+    return {name: log_server(*words) for name, words in OURS.items()}
 
 
 def _others(scale: Scale) -> tuple[dict[str, Command], list[str]]:

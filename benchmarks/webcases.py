@@ -76,7 +76,7 @@ def _case(
 ) -> Case:
     load = Requests(path, size, scale.web_connections)
     contestants = [
-        Contestant(name, command, load, _prepared(size or 0), _verified(name))
+        Contestant(name, command, load, prepared(size or 0), _verified(name))
         for name, command in wanted.items()
         if not isinstance(command, str) and (scale.every_web or name in STRONGEST)
     ]
@@ -101,8 +101,8 @@ def _greeters() -> dict[str, Command | str]:
 
 def _encoders() -> dict[str, Command | str]:
     return {
-        REGISTERED: _ours("--class", "benchmarks.peers.web_proto.Root"),
-        PLAIN: _ours("--class", "benchmarks.peers.web_twisted.Root"),
+        REGISTERED: web_server("--class", "benchmarks.peers.web_proto.Root"),
+        PLAIN: web_server("--class", "benchmarks.peers.web_twisted.Root"),
         STOCK: webservers.twisted_web("--class", "benchmarks.peers.web_twisted.Root"),
         "aiohttp, uvloop": webservers.aiohttp(uvloop=True),
         "uvicorn+Starlette": webservers.starlette(),
@@ -113,7 +113,7 @@ def _encoders() -> dict[str, Command | str]:
 
 def _files() -> dict[str, Command | str]:
     return {
-        "proto": _ours("--path", PUBLIC),
+        "proto": web_server("--path", PUBLIC),
         LIMIT: webservers.nginx(),
         CACHING: webservers.nginx(open_file_cache=True),
         STOCK: webservers.twisted_web("--path", PUBLIC),
@@ -124,11 +124,14 @@ def _files() -> dict[str, Command | str]:
     }
 
 
-def _ours(*options: str) -> Command:
+def web_server(*options: str) -> Command:
+    """Our web server, which keeps an access log."""
     return proto("web", "--logfile", ACCESS_LOG, *options)
 
 
-def _prepared(size: int) -> Callable[[Path], None]:
+def prepared(size: int) -> Callable[[Path], None]:
+    """What makes the folder that is served, with a file of so many bytes."""
+
     def prepare(folder: Path) -> None:
         (folder / FILES).mkdir(parents=True)
         (folder / FILES / "file.txt").write_bytes(content(size))

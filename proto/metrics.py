@@ -7,13 +7,20 @@ Text format: https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.utils import floatToGoString
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 PREFIX: Final = "proto_"
@@ -28,6 +35,34 @@ class Tally:
 
     def __init__(self) -> None:
         self.value = 0
+
+
+class Distribution:
+    """How many values there were up to each of some bounds, and their sum; for one thread."""
+
+    __slots__ = ("_bounds", "_counts", "_help", "_name", "_sum")
+
+    def __init__(self, name: str, help: str, bounds: Sequence[float]) -> None:
+        self._name = name
+        self._help = help
+        self._bounds = tuple(bounds)
+        self._counts = [0] * (len(self._bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    # Metrics calls this.
+    def metric(self) -> Metric:
+        """What is told of it: each bucket counts what is in those below as well."""
+        buckets = []
+        total = 0
+        for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
+            total += count
+            buckets.append((floatToGoString(bound), float(total)))
+        return HistogramMetricFamily(self._name, self._help, buckets, self._sum)
 
 
 @dataclass
@@ -47,7 +82,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._families: dict[str, _Family] = {}
         self._tallies: dict[tuple[str, tuple[tuple[str, str], ...]], Tally] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._histograms: dict[str, Distribution] = {}
         self._registry.register(self)
 
     def tally(self, name: str, help: str, **labels: str) -> Tally:
@@ -65,13 +100,11 @@ class Metrics:
 
     def histogram(
         self, name: str, help: str, buckets: Sequence[float] = LATENCY_SECONDS
-    ) -> Histogram:
-        """A distribution; `observe()` takes a lock, so it is for events and not for bytes."""
+    ) -> Distribution:
+        """A distribution; asking twice gives the same one."""
         found = self._histograms.get(name)
         if found is None:
-            found = self._histograms[name] = Histogram(
-                PREFIX + name, help, buckets=buckets, registry=self._registry
-            )
+            found = self._histograms[name] = Distribution(PREFIX + name, help, buckets)
         return found
 
     def render(self) -> bytes:
@@ -85,6 +118,8 @@ class Metrics:
             for values, read in family.readers.items():
                 metric.add_metric(values, read())
             yield metric
+        for histogram in self._histograms.values():
+            yield histogram.metric()
 
     def _add(
         self,

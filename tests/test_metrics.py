@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proto.metrics import CONTENT_TYPE, LATENCY_SECONDS, Metrics
@@ -77,6 +78,23 @@ def test_a_histogram_counts_into_its_buckets() -> None:
         assert found[key] == (1.0 if bound >= 0.05 else 0.0)
     assert found["proto_answer_seconds_bucket", (("le", "+Inf"),)] == 2.0
     assert found["proto_answer_seconds_count", ()] == 2.0
+    assert found["proto_answer_seconds_sum", ()] == 99.03
+
+
+def test_a_histogram_is_told_as_prometheus_own_is_but_for_when_it_began() -> None:
+    metrics, registry = Metrics(), CollectorRegistry()
+    ours = metrics.histogram("answer_seconds", "Until the answer.")
+    theirs = Histogram(
+        "proto_answer_seconds", "Until the answer.", buckets=LATENCY_SECONDS, registry=registry
+    )
+    for value in (0.0, 0.001, 0.0011, 0.25, 10.0, 10.1, 3.0):
+        ours.observe(value)
+        theirs.observe(value)
+
+    def told(rendered: bytes) -> list[bytes]:
+        return [line for line in rendered.splitlines() if b"_created" not in line]
+
+    assert told(metrics.render()) == told(generate_latest(registry))
 
 
 def test_label_values_are_escaped() -> None:

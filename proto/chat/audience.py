@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import Final, Protocol, cast
+from functools import partial
+from typing import Any, Final, Protocol, cast
 
 from proto.chat.events import Event, Stored
 from proto.chat.person import Member
@@ -35,6 +36,25 @@ class Reader(Member, Protocol):
         """Bytes to be sent after all before; `newest` is the last line in them, or before."""
         ...
 
+    def step_out(self) -> None:
+        """Be given things one by one, if they were among those who are `Together`."""
+        ...
+
+
+class Together(Protocol):
+    """Readers who are given the same bytes with one call."""
+
+    def admit(self, reader: Any, back: Callable[[], None]) -> bool:
+        """Whether they are given what the others are from now on.
+
+        They may step out at any time; `back` is called when they do.
+        """
+        ...
+
+    def give(self, data: bytes, newest: int) -> None:
+        """As `Reader.take`.  Whatever one of them raises is raised when all others have theirs."""
+        ...
+
 
 class SharedAudience:
     """An `Audience` of readers.
@@ -42,9 +62,11 @@ class SharedAudience:
     encode   makes bytes of an event; empty bytes are not sent
     wake     asks for a `flush` at the end of the turn
     count    is told how many clients a published event goes to
+    together those of the readers who need not be given it one by one, where there may be such
     """
 
     __slots__ = (
+        "_apart",
         "_before_turn",
         "_count",
         "_encode",
@@ -55,6 +77,7 @@ class SharedAudience:
         "_pieces",
         "_readers",
         "_size",
+        "_together",
         "_wake",
     )
 
@@ -63,11 +86,14 @@ class SharedAudience:
         encode: Callable[[Event], bytes],
         wake: Callable[[SharedAudience], None],
         count: Callable[[int], None],
+        together: Together | None = None,
     ) -> None:
         self._encode = encode
         self._wake = wake
         self._count = count
+        self._together = together
         self._readers: dict[Member, Reader] = {}
+        self._apart: dict[Member, Reader] = {}  # Of these, those who are not among `together`.
         self._pieces: list[bytes] = []
         # How many of this turn's pieces are not for somebody, or theirs already; mostly nobody's.
         self._late: dict[Member, int] = {}
@@ -85,14 +111,17 @@ class SharedAudience:
         """They take what is published from now on."""
         reader = cast(Reader, member)
         reader.audience = self
-        self._readers[member] = reader
+        self._readers[member] = self._apart[member] = reader
         self._late[member] = len(self._pieces)
 
     def remove(self, member: Member) -> None:
         """They take what was published until now."""
         self.settle(member)
         self._late.pop(member, None)
-        self._readers.pop(member).audience = None
+        reader = self._readers[member]
+        reader.step_out()
+        reader.audience = None
+        del self._readers[member], self._apart[member]
 
     def publish(self, event: Event, skipped: Collection[Member] = ()) -> None:
         """Add an event to this turn's bytes."""
@@ -101,13 +130,14 @@ class SharedAudience:
             return
         if not self._pieces:
             self._wake(self)
-        without = [member for member in skipped if member in self._readers]
-        for member in without:
-            self.settle(member)
+        if skipped:
+            skipped = [member for member in skipped if member in self._readers]
+            for member in skipped:
+                self.settle(member)
         self._pieces.append(data)
-        for member in without:
+        for member in skipped:
             self._late[member] = len(self._pieces)
-        self._count(len(self._readers) - len(without))
+        self._count(len(self._readers) - len(skipped))
         if isinstance(event, Stored):
             self._newest = event.sequence
         self._size += len(data)
@@ -135,15 +165,23 @@ class SharedAudience:
         whole = b"".join(pieces)
         newest = self._newest
         self._remember(len(whole))
+        for member in late:
+            if member in self._readers:
+                self._readers[member].step_out()
+        # Who does not take it may be dropped, or step out: neither may take it twice.
+        apart = list(self._apart.items())
         bug: Exception | None = None
-        # A reader who does not take it may be dropped, and then leaves the dictionary.
-        for member, reader in list(self._readers.items()):
-            taken = late.get(member, 0) if late else 0
+        try:
+            if self._together is not None:
+                self._together.give(whole, newest)
+        except Exception as error:
+            bug = error
+        for member, reader in apart:
+            taken = late.get(member, 0)
             try:
-                if not taken:
-                    reader.take(whole, newest)
-                elif taken < len(pieces):
-                    reader.take(b"".join(pieces[taken:]), newest)
+                if taken < len(pieces):
+                    reader.take(b"".join(pieces[taken:]) if taken else whole, newest)
+                self._admit(member, reader)
             except Exception as error:
                 bug = error
         if bug is not None:
@@ -157,6 +195,15 @@ class SharedAudience:
             if size <= 0:
                 return newest
         return 0
+
+    def _admit(self, member: Member, reader: Reader) -> None:
+        """Let them be among those who take it together, if they can."""
+        together, back = self._together, partial(self._stepped_out, member)
+        if together is not None and member in self._apart and together.admit(reader, back):
+            del self._apart[member]
+
+    def _stepped_out(self, member: Member) -> None:
+        self._apart[member] = self._readers[member]
 
     def _remember(self, size: int) -> None:
         before, self._before_turn = self._before_turn, self._newest
@@ -177,11 +224,14 @@ class SharedForm:
         encode: Callable[[Event], bytes],
         wake: Callable[[SharedAudience], None],
         count: Callable[[int], None],
+        together: Callable[[], Together | None] = lambda: None,
     ) -> None:
+        """`together` makes one for each audience, where its readers may be given things so."""
         self.encode = encode
         self._wake = wake
         self._count = count
+        self._together = together
 
     def audience(self) -> SharedAudience:
         """A new, empty audience."""
-        return SharedAudience(self.encode, self._wake, self._count)
+        return SharedAudience(self.encode, self._wake, self._count, self._together())

@@ -216,6 +216,9 @@ class BrowserMember:
             if not self._channel.waiting:
                 self.seen = max(self.seen, newest)  # Their audience may be younger than its room.
 
+    def step_out(self) -> None:
+        """They are given everything by themselves."""
+
     # Commands call these.
 
     def quit(self) -> None:

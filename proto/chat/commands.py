@@ -79,7 +79,10 @@ def obey(person: Commander, line: str) -> None:
     A command with spaces before it is one too, lest a token or a private line is said to everyone.
     """
     unindented = line.lstrip()
-    if unindented.startswith("/") and unindented[1:].partition(" ")[0].upper() in BY_NAME:
+    if not unindented.startswith("/"):
+        talk.say(person, line)
+        return
+    if unindented[1:].partition(" ")[0].upper() in BY_NAME:
         line = unindented
     if not line.startswith("/"):
         talk.say(person, line)

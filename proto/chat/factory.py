@@ -6,6 +6,7 @@ What newcomers may do is here, in numbers; what one of them does is in `protocol
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 
 from proto.addresses import host_of
 from proto.chat import names, wire
+from proto.chat.abreast import Abreast
 from proto.chat.audience import SharedAudience, SharedForm
 from proto.chat.figures import Figures
 from proto.chat.house import House
@@ -31,7 +33,9 @@ class TextForm(SharedForm):
         self.times = times
         self.colors = colors
         encoder = wire.Encoder(factory.clock.seconds, times=times, colors=colors)
-        super().__init__(encoder.encode, factory.wake, factory.figures.delivered)
+        figures = factory.figures
+        together = partial(Abreast, figures.bytes_out)
+        super().__init__(encoder.encode, factory.wake, figures.delivered, together)
 
 
 class ChatFactory(Factory[ChatProtocol]):

@@ -147,7 +147,9 @@ class MemoryHistory:
         self, room: str, event: Spoken, stored: StoredCallback, refused: RefusedCallback
     ) -> None:
         """Keep the event; memory never refuses."""
-        lines = self._rooms.setdefault(room, deque(maxlen=self._kept))
+        lines = self._rooms.get(room)
+        if lines is None:
+            lines = self._rooms[room] = deque(maxlen=self._kept)
         line = Stored(lines[-1].sequence + 1 if lines else 1, int(self._now() * 1000), event)
         lines.append(line)
         if isinstance(event, TopicSet):

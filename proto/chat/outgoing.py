@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
 from zope.interface import implementer
@@ -19,6 +19,9 @@ from proto.chat.outbox import Outbox
 from proto.chat.unread import unacknowledged
 from proto.limits import GRACE, SLACK
 from proto.metrics import Tally
+
+if TYPE_CHECKING:
+    from proto.chat.abreast import Abreast
 
 SLICE: Final = 65536
 """Bytes handed to the transport at a time; with as many, at the latest, it calls itself full."""
@@ -72,12 +75,12 @@ class Outgoing:
     """The outgoing side of one connection.
 
     `wake` asks for a `flush` at the end of the turn.  Once `gone`, whether hung up or lost, what
-    is sent is forgotten and the transport is not touched.  `seen` is the number of the last line
-    of which the transport has taken everything; what it holds itself may be lost with it.  `begun`
-    is what it was when they came into their room.
+    is sent is forgotten and the transport is not touched.  What the transport holds itself of what
+    was `seen` may be lost with it.  `begun` is what that was when they came into their room.
     """
 
     __slots__ = (
+        "_abreast",
         "_budget",
         "_bytes_sent",
         "_choked",
@@ -90,11 +93,11 @@ class Outgoing:
         "_outbox",
         "_overdue",
         "_owner",
-        "_transport",
+        "_seen",
         "_wake",
         "begun",
         "gone",
-        "seen",
+        "transport",
     )
 
     def __init__(
@@ -107,9 +110,10 @@ class Outgoing:
         bytes_sent: Tally,
     ) -> None:
         self.gone = False
-        self.begun = self.seen = 0
+        self.begun = self._seen = 0
         self._newest = 0  # The number of the last line that was sent.
-        self._transport = transport
+        self._abreast: Abreast | None = None  # Where these two are counted now.
+        self.transport = transport
         self._owner = owner
         self._budget = budget
         self._clock = clock
@@ -134,8 +138,29 @@ class Outgoing:
         """Whether more waits than the soft mark."""
         return self._outbox.size > self._budget.soft
 
+    @property
+    def seen(self) -> int:
+        """The number of the last line of which the transport has taken everything."""
+        return self._seen if self._abreast is None else max(self._seen, self._abreast.seen)
+
+    def join(self, abreast: Abreast) -> bool:
+        """Whether nothing waits here; others write to the transport then until `step_out`."""
+        if self.gone or self._choked or self._outbox.size:
+            return False
+        self._abreast = abreast
+        return True
+
+    def step_out(self) -> None:
+        """What others wrote to the transport is counted here again, and what they write is not."""
+        abreast, self._abreast = self._abreast, None
+        if abreast is not None:
+            self._seen = max(self._seen, abreast.seen)
+            self._newest = max(self._newest, abreast.newest)
+            abreast.remove(self)
+
     def send(self, data: bytes) -> None:
         """Queue these bytes, to be written at the end of the turn or when the client reads."""
+        self.step_out()
         outbox = self._outbox
         if not outbox.size and not self._choked:
             self._wake(self)
@@ -145,6 +170,7 @@ class Outgoing:
 
     def take(self, data: bytes, newest: int) -> None:
         """Bytes that others are sent too, at the end of the turn; `newest` is their last line."""
+        self.step_out()
         if self.gone:
             return
         self._newest = max(self._newest, newest)  # Their audience may be younger than its room.
@@ -154,34 +180,36 @@ class Outgoing:
                 self._above_the_mark()
             return
         self._bytes_sent.value += len(data)
-        self._transport.write(data)
+        self.transport.write(data)
         if not self._choked:
-            self.seen = self._newest
+            self._seen = self._newest
 
     def begin(self, seen: int, newest: int) -> None:
         """They are in another room: what they saw of it, and its last line that is being sent."""
-        self.begun = self.seen = seen
+        self.step_out()
+        self.begun = self._seen = seen
         self._newest = newest
 
     @property
     def unread(self) -> int:
         """Bytes that were sent and not acknowledged; what Twisted holds is counted as full."""
-        held = self._outbox.size + unacknowledged(self._transport)
+        held = self._outbox.size + unacknowledged(self.transport)
         return held + SLICE if held else 0
 
     def flush(self) -> None:
         """Write what has gathered, as far as the transport takes it."""
+        self.step_out()
         if self.gone:
             self._outbox.clear()
         self._write()
         if not self._outbox.size and not self._choked and not self.gone:
-            self.seen = self._newest
+            self._seen = self._newest
         if not self.congested:
             self._mark = self._budget.soft
         if self._hanging_up and not self._outbox.size and not self.gone:
             self.gone = True
-            self._transport.unregisterProducer()
-            self._transport.loseConnection()
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
         self._owner.flushed()
 
     def expect_end(self) -> None:
@@ -205,6 +233,7 @@ class Outgoing:
 
     def pauseProducing(self) -> None:
         """The transport is full; from here on the outbox keeps what is to be sent."""
+        self.step_out()
         self._choked = True
         if self._deadline is None:
             self._set_deadline(self._stuck)
@@ -223,7 +252,7 @@ class Outgoing:
         while self._outbox.size and not self._choked:
             data = self._outbox.take(SLICE)
             self._bytes_sent.value += len(data)
-            self._transport.write(data)
+            self.transport.write(data)
 
     def _above_the_mark(self) -> None:
         if self.gone:
@@ -256,9 +285,10 @@ class Outgoing:
     def _abort(self) -> None:
         self._forget()
         self._set_deadline(None)
-        self._transport.abortConnection()
+        self.transport.abortConnection()
 
     def _forget(self) -> None:
+        self.step_out()
         self.gone = True
         if self._overdue is not None:
             self._overdue.cancel()

@@ -187,6 +187,10 @@ class ChatProtocol(Protocol):
         """What they and others are sent, at the end of the turn."""
         self.out.take(data, newest)
 
+    def step_out(self) -> None:
+        """What they are sent is theirs alone from now on."""
+        self.out.step_out()
+
     # Commands call these.
 
     def quit(self) -> None:

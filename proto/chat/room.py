@@ -95,12 +95,8 @@ class Room:
         self.waiting += 1
         line = _Line(sender, stored)
         self._queue.append(line)
-        self.history.append(
-            self.key,
-            event,
-            partial(self._settle, line),
-            partial(self._settle, line),
-        )
+        settle = partial(self._settle, line)
+        self.history.append(self.key, event, settle, settle)
 
     def announce(self, event: Event, skipped: Collection[Member] = ()) -> None:
         """Show everyone but those something that is not stored, in its place after what waits."""

@@ -40,6 +40,8 @@ _BLANK: Final = bytes([*range(0x21), 0x7F])
 
 def is_blank(line: bytes) -> bool:
     """Whether nothing but spaces and control characters is in the line."""
+    if line and 0x20 < line[0] != 0x7F:  # as nearly always
+        return False
     return not line.translate(None, _BLANK)
 
 

@@ -89,9 +89,13 @@ class Turns(Generic[Item]):
 
     def go_on(self) -> None:
         """Act on what waits, as far as that may be."""
-        self._stop()
+        if self._timer is not None:
+            self._stop()
+        if not self._waiting:
+            return
+        now = self._clock.seconds()
         while self._waiting and self._may():
-            wait = 0.0 if self._free(self._waiting[0]) else self._bucket.take(self._clock.seconds())
+            wait = 0.0 if self._free(self._waiting[0]) else self._bucket.take(now)
             if wait:
                 self._timer = self._clock.callLater(wait, self._again)
                 return

@@ -68,8 +68,8 @@ def spoken(event: Spoken, paint: Paint = plain) -> str:
     """What somebody said, as people read it."""
     name = paint(event.sender)
     match event:
-        case Said(_, text):
-            return f"{name} says {text}"
+        case Said():  # first, and by its class alone: nearly everything is this
+            return f"{name} says {event.text}"
         case Emoted(_, text):
             return f"* {name} {text}"
         case Pasted(_, text):
@@ -215,4 +215,6 @@ class Encoder:
         if self._times and not isinstance(event, _UNTIMED):
             at = event.at / 1000 if isinstance(event, Stored) else self._now()
             text = f"[{time.strftime('%H:%M', time.localtime(at))}] {text}"
-        return encode_lines(*text.split("\n"))
+        if "\n" in text:
+            return encode_lines(*text.split("\n"))
+        return f"{text}\r\n".encode("utf-8", "replace")

@@ -58,11 +58,11 @@ class LeanConnection(Stream, tcp.Connection):
             cast(Any, self.protocol).writeSequence(iovec)
 
     def loseConnection(self) -> None:
-        self._quick = False
+        self._slow_down()
         tcp.Connection.loseConnection(self)
 
     def abortConnection(self) -> None:
-        self._quick = False
+        self._slow_down()
         tcp.Connection.abortConnection(self)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
@@ -72,7 +72,7 @@ class LeanConnection(Stream, tcp.Connection):
             Stream.registerProducer(self, producer, streaming)
 
     def startTLS(self, ctx: Any, normal: bool = True) -> None:
-        self._quick = False
+        self._slow_down()
         startTLS(self, ctx, normal, Stream)
 
     def sendFile(self, descriptor: int, offset: int, count: int) -> Deferred[int]:
@@ -104,7 +104,7 @@ class LeanConnection(Stream, tcp.Connection):
         return None
 
     def connectionLost(self, reason: Failure) -> None:
-        self._quick = False
+        self._slow_down()
         waiting, self._waiting = self._waiting, NOTHING
         tcp.Connection.connectionLost(self, reason)
         if isinstance(waiting, Backlog):

@@ -89,6 +89,8 @@ class LeanReactor(EPollReactor):
     ) -> None:
         """Tell a connection's protocol something; what it writes meanwhile leaves as one."""
         outer: LeanConnection | None = self.receiving
+        if outer is not None:
+            outer.leave_group()  # a group asks only the one that is told something
         self.receiving = connection
         try:
             tell(*args)

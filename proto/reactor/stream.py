@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IProducer
 from twisted.internet.main import CONNECTION_LOST
 
 from proto.reactor.backlog import Backlog
+
+if TYPE_CHECKING:
+    from proto.reactor.group import Group
 
 NOTHING = b""
 
@@ -38,12 +41,19 @@ class Stream(FileDescriptor):
     """Whether a write may leave without further questions if nothing waits."""
     _broken = False
     """Whether a write has failed; the next turn ends the connection."""
+    group: Group | None = None
+    """Where it is written to by others than its `write`, until it says that something waits."""
 
     @property
     def unsent(self) -> int:
         """Bytes that wait here, those of files left out."""
         waiting = self._waiting
         return len(waiting) if isinstance(waiting, bytes) else waiting.unsent
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether a write does nothing but to send, unless the connection is being heard."""
+        return self._quick and not self._waiting
 
     # A protocol calls these, or the TLS layer between.
     def write(self, data: bytes) -> None:
@@ -65,15 +75,15 @@ class Stream(FileDescriptor):
             self._added()
 
     def loseConnection(self) -> None:
-        self._quick = False
+        self._slow_down()
         FileDescriptor.loseConnection(self)
 
     def loseWriteConnection(self) -> None:
-        self._quick = False
+        self._slow_down()
         FileDescriptor.loseWriteConnection(self)
 
     def registerProducer(self, producer: IProducer, streaming: bool) -> None:
-        self._quick = False
+        self._slow_down()
         FileDescriptor.registerProducer(self, producer, streaming)
         if not streaming and self.producer is producer:
             # It is asked for more when what was written has left: that may be already.
@@ -92,6 +102,7 @@ class Stream(FileDescriptor):
 
     def sent_in_part(self, data: bytes, sent: int) -> None:
         """The kernel took only so much of these bytes; nothing waits before them."""
+        self.leave_group()
         self._waiting = Backlog(memoryview(data)[sent:] if sent else data)
         self._see_to_the_rest()
 
@@ -100,8 +111,14 @@ class Stream(FileDescriptor):
         if isinstance(error, BlockingIOError):
             self.sent_in_part(data, 0)
         else:
+            self.leave_group()
             self._waiting = Backlog(data)
             self._break()
+
+    def leave_group(self) -> None:
+        """Something waits, or may: only `write` knows what to do."""
+        if self.group is not None:
+            self.group.slow_down(cast(Any, self))
 
     def doWrite(self) -> Any:
         if self._waiting and not self._broken:
@@ -146,6 +163,7 @@ class Stream(FileDescriptor):
     def _added(self) -> None:
         """Something was put behind what waits: it leaves now, or it is clear when it will."""
         pulled = self.producer is not None and not self.streamingProducer
+        self.leave_group()
         closing = self.disconnecting or self._writeDisconnecting or self._broken
         self._quick = not (self.TLS or closing or pulled)
         if self._will_be_told():
@@ -195,5 +213,10 @@ class Stream(FileDescriptor):
     def _break(self) -> None:
         """A write failed: not here, but in the next turn the connection ends."""
         self._broken = True
-        self._quick = False
+        self._slow_down()
         self.startWriting()
+
+    def _slow_down(self) -> None:
+        """From here on a write asks first, until one has found that the next need not."""
+        self._quick = False
+        self.leave_group()

@@ -14,6 +14,7 @@ from proto.tap.options import (
 )
 from proto.tap.process import Process
 from proto.tap.service import DoorService, open_doors
+from proto.web.handlers import Handlers
 from proto.web.site import ProtoSite
 from proto.web.tree import build_tree
 
@@ -39,7 +40,15 @@ def add_status(process: Process) -> None:
     port = process.settings.metrics_port
     if not port:
         return
-    tree = build_tree(None, process.reactor, metrics=process.metrics, ready=process.ready)
+    handlers = Handlers()
+    process.overview(handlers)
+    tree = build_tree(
+        None,
+        process.reactor,
+        handlers=handlers,
+        metrics=process.metrics,
+        ready=process.ready,
+    )
     settings = ListenSettings(port=port)
     keeper = process.doorkeeper("metrics", ProtoSite(tree, process.reactor), settings.limits())
     opened = open_doors(keeper, settings, process.reactor)

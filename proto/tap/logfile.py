@@ -30,7 +30,7 @@ from proto.tap.options import ENDPOINT, ListenSettings, ProcessSettings, Setting
 from proto.tap.process import Process
 from proto.tap.service import DoorService, check_certificates, open_doors, planned
 from proto.web.admission import admit
-from proto.web.channel import WebConnection
+from proto.web.connection import WebConnection
 from proto.web.handlers import Handlers
 from proto.web.site import ProtoSite
 from proto.web.tree import build_tree

@@ -47,6 +47,8 @@ class Process(MultiService):
         """Appends a line to the log receiver's file, where the process has one."""
         self.mounts: list[Callable[[Resource, Handlers], None]] = []
         """What other services show on the web: each puts something into a tree."""
+        self.overview: Callable[[Handlers], None] = lambda handlers: None
+        """Registers /metrics and /health where they tell of more processes than this one."""
         turns = ITurns(reactor, None)
         self.at_end_of_turn: Callable[..., object] | None = (
             turns.callAtEndOfTurn if turns is not None else None

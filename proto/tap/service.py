@@ -228,10 +228,12 @@ def open_doors(
     datagrams: Callable[[], DatagramProtocol] | None = None,
     dismiss: Callable[[Any], bool] = lambda protocol: False,
     client_ca: Path | None = None,
+    bind: Callable[[Endpoint], socket.socket] = endpoints.bind,
 ) -> Opened:
     """Bind every port of a service, and for `datagrams` the same UDP ports.
 
-    `dismiss` is as in `Door`, `client_ca` as in `Certificates`.
+    `dismiss` is as in `Door`, `client_ca` as in `Certificates`; `bind` gives the socket of a TCP
+    port, in the order of the settings.
     Raises StartError, with nothing left bound.
     """
     opened = Opened()
@@ -247,7 +249,7 @@ def open_doors(
             door = Door(
                 keeper, tls=creator, trusted_proxies=settings.proxy_protocol, dismiss=dismiss
             )
-            opened.doors.append(BoundDoor(endpoint, door, _way(endpoint, reactor)))
+            opened.doors.append(BoundDoor(endpoint, door, _way(endpoint, reactor, bind)))
             if datagrams is not None and endpoint.kind == "tcp":
                 way = endpoints.bind_udp(endpoint)
                 opened.datagrams.append(BoundDatagrams(endpoint, way, datagrams()))
@@ -278,9 +280,11 @@ def check_certificates(settings: ListenSettings, client_ca: Path | None = None) 
             Certificates(place.certs or settings.tls, lambda: 0.0, (), client_ca)
 
 
-def _way(endpoint: Endpoint, reactor: Any) -> socket.socket | IStreamServerEndpoint:
+def _way(
+    endpoint: Endpoint, reactor: Any, bind: Callable[[Endpoint], socket.socket]
+) -> socket.socket | IStreamServerEndpoint:
     if endpoint.kind == "tcp":
-        return endpoints.bind(endpoint)
+        return bind(endpoint)
     if endpoint.kind == "unix":
         endpoints.check_unix(endpoint)
         path = os.path.abspath(endpoint.path)  # a daemon may be told to live in another folder

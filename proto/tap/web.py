@@ -11,16 +11,23 @@ from twisted.web.resource import IResource
 
 from proto.config import PATH, TEXT, flag, parsed, seconds, setting, size
 from proto.errors import StartError
+from proto.tap.crew import CrewSettings, Role, role_of
+from proto.tap.crew import check as check_crew
 from proto.tap.launch import launch
 from proto.tap.options import ENDPOINT, ListenSettings, ProcessSettings, SettingsOptions
 from proto.tap.process import Process
 from proto.tap.service import DoorService, open_doors
+from proto.tap.webfiles import FileSettings, FolderOptions, Folders, check_folder, check_folders
+from proto.tap.webgate import GateSettings, put_gate
+from proto.tap.webgate import check as check_gate
+from proto.tap.webhttp import HttpSettings, patience_of, spools_of
 from proto.web.accesslog import AccessLog
-from proto.web.channel import WebConnection
-from proto.web.mime import DEFAULT_TYPE
+from proto.web.choosing import INDEX_NAMES
+from proto.web.connection import WebConnection
+from proto.web.handlers import Handlers
+from proto.web.mime import DEFAULT_TYPE, MediaTypes
 from proto.web.roots import resource_from_class, resource_from_script
 from proto.web.site import IDLE_SECONDS, MAX_BODY, ProtoSite
-from proto.web.static import INDEX_NAMES
 from proto.web.tree import build_tree, standard_handlers
 from proto.web.visits import Visits
 
@@ -62,7 +69,7 @@ def _file_name(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebSettings(ListenSettings):
+class WebSettings(CrewSettings, GateSettings, FileSettings, HttpSettings, ListenSettings):
     """The web server's settings; those that Twisted's own web has keep its meaning."""
 
     port: tuple[Any, ...] = setting(
@@ -134,41 +141,82 @@ class Options(SettingsOptions):
         "Twisted's own web is here as twisted-web."
     )
 
+    # twistd calls this.
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        self.arguments = tuple(options or ())
+        super().parseOptions(options)
 
-def build(settings: WebSettings, process: Process) -> DoorService:
-    """The service, its ports bound.  Raises StartError."""
-    check(settings)
+
+def build(settings: WebSettings, process: Process, role: Role | None = None) -> DoorService:
+    """The service, its ports bound; without a `role` it is one of several in this process.
+
+    Raises StartError.
+    """
+    check(settings, alone=role is not None)
+    role = role or Role()
+    settings = role.settings(settings)
     visits = Visits(settings.visits.absolute(), process.reactor) if settings.visits else None
     log_path = settings.logfile.absolute() if settings.logfile else None
     access_log = AccessLog(log_path, process.reactor, metrics=process.metrics)
+    folders = Folders(settings, _folder_options(settings), process, visits)
+    files = folders.resource()
+    handlers = standard_handlers()
+    root, reload_gate = put_gate(_root(settings, process, files, handlers), settings, process)
     site = ProtoSite(
-        _root(settings, process, visits),
+        root,
         process.reactor,
         access_log=access_log,
         visits=visits,
         metrics=process.metrics,
         display_tracebacks=settings.display_tracebacks,
-        max_body=settings.max_body,
+        max_body=max(settings.max_body, settings.max_upload if settings.upload else 0),
         timeout=settings.keep_alive,
         add_headers=settings.add_header,
+        error_pages=folders.error_pages(),
+        hsts=settings.hsts,
+        parses_multipart=not settings.upload,
+        patience=patience_of(settings),
+        spools=spools_of(settings),
+        streams=handlers.streams,
+        # Nobody knows what somebody else's root does before it hands out a file.
+        repeat_seconds=settings.stat_interval if files else 0.0,
     )
-    if not (settings.path or settings.class_ or settings.resource_script):
+    if not (files or settings.class_ or settings.resource_script):
         process.log.warn(
             "web serves no files, as no --path was given: only /hello/<name>, /health and /metrics"
         )
     keeper = process.doorkeeper("web", site, settings.limits())
-    opened = open_doors(keeper, settings, process.reactor, alpn=ALPN, dismiss=WebConnection.dismiss)
-    return DoorService(
-        keeper, opened, process.reactor, process.settings.grace, settings, reopen=access_log.reopen
+    opened = open_doors(
+        keeper,
+        settings,
+        process.reactor,
+        alpn=ALPN,
+        dismiss=WebConnection.dismiss,
+        bind=role.bind,
     )
 
+    def reopen() -> None:
+        access_log.reopen()
+        reload_gate()
 
-def check(settings: WebSettings) -> None:
-    """Raises StartError for a folder that cannot be served or options that do not fit together."""
+    grace = process.settings.grace
+    return role.made(keeper, opened, process.reactor, grace, settings, reopen=reopen)
+
+
+def check(settings: WebSettings, alone: bool = False) -> None:
+    """Raises StartError for a folder that cannot be served or options that do not fit together.
+
+    `alone`: no other service is in this process.
+    """
     path = settings.path
     if path is not None:
-        _check_folder(path)
-    roots = [("--path", path), ("--class", settings.class_)]
+        check_folder("--path ", path)
+    check_folders(settings)
+    roots = [
+        ("--path", path),
+        ("--alias", settings.alias and not path),
+        ("--class", settings.class_),
+    ]
     given = [
         name for name, value in [*roots, ("--resource-script", settings.resource_script)] if value
     ]
@@ -176,40 +224,43 @@ def check(settings: WebSettings) -> None:
         raise StartError(f"{' and '.join(given)}: only one of them can be served; leave out one")
     if settings.display_tracebacks and settings.notracebacks:
         raise StartError("--display-tracebacks and --notracebacks: leave out one")
+    if settings.try_files and (settings.ignore_ext or settings.allow_ignore_ext):
+        raise StartError("--try-files and --ignore-ext: leave out one; $uri.html says the same")
+    extensions = settings.ignore_ext or settings.allow_ignore_ext or settings.try_files
+    check_gate(settings, settings.index, bool(extensions))
+    check_crew(settings, settings.port, alone, settings.visits is not None)
 
 
-def _check_folder(path: Path) -> None:
-    try:
-        is_there, is_folder = path.exists(), path.is_dir()
-    except OSError as error:
-        raise StartError(f"--path {path}: {error.strerror}; name a folder") from error
-    if not is_folder:
-        remedy = "name a folder" if is_there else f"create it: mkdir -p {path.absolute()}"
-        raise StartError(f"--path {path}: no such folder; {remedy}")
+def _folder_options(settings: WebSettings) -> FolderOptions:
+    return FolderOptions(
+        path=settings.path,
+        index=settings.index,
+        ignore_ext=("*",) if settings.allow_ignore_ext else settings.ignore_ext,
+        types=MediaTypes(dict(settings.type), settings.mime_type),
+        dotfiles=settings.dotfiles,
+        follow_symlinks=settings.follow_symlinks,
+        list_folders=not settings.no_listing,
+    )
 
 
-def _root(settings: WebSettings, process: Process, visits: Visits | None) -> IResource:
+def _root(
+    settings: WebSettings, process: Process, files: IResource | None, handlers: Handlers
+) -> IResource:
     if settings.class_:
         return resource_from_class(settings.class_)
     if settings.resource_script:
         return resource_from_script(settings.resource_script)
     apart = bool(process.settings.metrics_port)
-    handlers = standard_handlers()
     tree = build_tree(
-        settings.path.absolute() if settings.path else None,
+        None,
         process.reactor,
-        index=settings.index,
-        mime_types=dict(settings.type),
-        default_type=settings.mime_type,
-        ignore_ext=("*",) if settings.allow_ignore_ext else settings.ignore_ext,
-        dotfiles=settings.dotfiles,
-        follow_symlinks=settings.follow_symlinks,
-        listing=not settings.no_listing,
-        visits=visits,
+        files=files,
         handlers=handlers,
         metrics=None if apart else process.metrics,
         ready=None if apart else process.ready,
     )
+    if not apart:
+        process.overview(handlers)
     for mount in process.mounts:
         mount(tree, handlers)
     return tree
@@ -217,4 +268,12 @@ def _root(settings: WebSettings, process: Process, visits: Visits | None) -> IRe
 
 def makeService(options: Options) -> Process:
     """What twistd runs."""
-    return launch(options, WebSettings, build)
+
+    def build_alone(settings: WebSettings, process: Process) -> DoorService:
+        twistd = getattr(options, "parent", None) or {}
+        role = role_of(options.command, settings, process, options.arguments, twistd)
+        service = build(settings, process, role)
+        role.settle(process)
+        return service
+
+    return launch(options, WebSettings, build_alone)

@@ -12,6 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from proto.metrics import Metrics
 from proto.web.dates import MONTHS
 
 _ESCAPED: Final = re.compile(rb'[^\x20-\x7e]|["\\]')
+_REMEMBERED_BYTES: Final = 256
 # A pipe whose reader is slow, or is not there, must not stop the server.
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -45,7 +47,14 @@ def escape(value: bytes) -> str:
     r"""As nginx does: quotes, backslashes and what is not printable ASCII become \xHH."""
     if not value:
         return "-"
+    return _remembered(value) if len(value) <= _REMEMBERED_BYTES else _escaped(value)
+
+
+def _escaped(value: bytes) -> str:
     return _ESCAPED.sub(lambda found: b"\\x%02X" % found[0][0], value).decode("ascii")
+
+
+_remembered: Final = lru_cache(1024)(_escaped)  # most of it comes again and again
 
 
 def format_line(visit: Visit, local_time: str) -> str:
@@ -109,7 +118,14 @@ class AccessLog:
 
     def add(self, visit: Visit) -> None:
         """Log one answer, now."""
-        line = format_line(visit, self._now())
+        self.add_line(format_line(visit, self._now()))
+
+    def line_of(self, visit: Visit) -> str:
+        """The line that `add` would log now."""
+        return format_line(visit, self._now())
+
+    def add_line(self, line: str) -> None:
+        """Log this."""
         if self._path is None:
             self.log.info("{line}", line=line)
             return

@@ -54,13 +54,16 @@ class Verdict(enum.Enum):
     FAILED = 412
 
 
-def validators_of(size: int, mtime_ns: int, inode: int, now: float) -> Validators:
+def validators_of(
+    size: int, mtime_ns: int, inode: int, now: float, variant: str = ""
+) -> Validators:
     """A strong entity tag and a date that is neither rounded up nor later than `now`.
 
-    A replaced file has another inode, one written in place another time, so both are in the tag.
+    A replaced file has another inode, one written in place another time, so both are in the tag;
+    `variant` tells the codings of one file apart.
     """
     modified = min(mtime_ns // 1_000_000_000, int(now))
-    return Validators(f'"{inode:x}-{size:x}-{mtime_ns:x}"', max(0, modified))
+    return Validators(f'"{inode:x}-{size:x}-{mtime_ns:x}{variant}"', max(0, modified))
 
 
 def judge(method: str, asked: Conditions, have: Validators, now: float) -> Verdict:

@@ -88,6 +88,7 @@ class EventStream:
         for name, value in _FIELDS:
             request.responseHeaders.setRawHeaders(name, [value])
         request.owner.endless.add(self)
+        request.is_endless = True
         request.registerProducer(self, True)
         self._backlog.send(_COMMENT)  # the head leaves with it
 

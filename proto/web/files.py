@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
+
+from proto.web.cached import NotInMemory, local_device, open_cached
 
 # A FIFO must not block the reactor, a terminal must not become ours.
 _OPEN: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -38,14 +40,36 @@ class Exhausted(Exception):
     """The process has no descriptor left; another try may succeed."""
 
 
+class Version(NamedTuple):
+    """What differs between two versions of a file, and between two files."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
 class Opened:
-    """A regular file or a folder that is open for reading, and what fstat says about it."""
+    """A regular file or a folder that is open for reading, and what fstat says about it.
 
-    __slots__ = ("fd", "status")
+    `waits` tells that its disk may take its time, also to close it.
+    """
 
-    def __init__(self, fd: int) -> None:
+    __slots__ = ("fd", "status", "waits")
+
+    def __init__(self, fd: int, *, waits: bool = True) -> None:
         self.fd = fd
-        self.status = os.fstat(fd)
+        self.waits = waits
+        try:
+            self.status = os.fstat(fd)
+        except OSError:
+            os.close(fd)
+            raise
+
+    @property
+    def version(self) -> Version:
+        """Which version of the file is open."""
+        return version_of(self.status)
 
     @property
     def is_folder(self) -> bool:
@@ -83,6 +107,11 @@ class Entry:
     modified: float
 
 
+def version_of(status: os.stat_result) -> Version:
+    """The version that a status tells of."""
+    return Version(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
 def refusal_for(error: OSError) -> Exception:
     """What a failed open means to the one who asked; the error itself when it is our fault."""
     if error.errno in _ABSENT:
@@ -107,24 +136,38 @@ class Root:
         self._path = os.fsencode(os.path.abspath(path))
         self._dotfiles = dotfiles
         self._follow_symlinks = follow_symlinks
+        self._device = local_device(self._path)
 
-    def open(self, names: Sequence[bytes]) -> Opened:
+    @property
+    def opens_at_once(self) -> bool:
+        """Whether asking for `at_once` has a point on this file system."""
+        return self._device is not None
+
+    def open(self, names: Sequence[bytes], *, at_once: bool = False) -> Opened:
         """Open what these names lead to; the caller closes it.
+
+        With `at_once` the disk is not asked.
 
         Raises:
             Absent, Forbidden, Exhausted: it cannot be shown.
+            NotInMemory: it can be told only by asking the disk.
             OSError: the disk failed.
         """
         if not all(map(self._may_show, names)):
             raise Absent
         try:
-            opened = Opened(self._descend(names))
+            opened = self._open_cached(names) if at_once else Opened(self._descend(names))
         except OSError as error:
             raise refusal_for(error) from error
         if not (opened.is_file or opened.is_folder):
             opened.close()
             raise Absent
         return opened
+
+    def _open_cached(self, names: Sequence[bytes]) -> Opened:
+        if self._device is None:
+            raise NotInMemory
+        return Opened(open_cached(self._path, names, _OPEN, self._device), waits=False)
 
     def names(self, folder: Opened) -> list[bytes]:
         """The names in an opened folder that may be shown, whatever they are, sorted."""

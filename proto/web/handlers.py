@@ -8,8 +8,10 @@ it raises HTTPError to refuse.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
+from types import coroutine
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -17,6 +19,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from proto.web.incoming import IncomingBody
 from proto.web.patterns import PathTemplate, Value
 from proto.web.request import WebRequest
 from proto.web.response import (
@@ -39,6 +42,7 @@ class _Route:
     predicate: Predicate | None
     methods: tuple[str, ...]
     answer: Answer
+    max_body: int | None = None  # for a handler that reads the body as it comes
 
     def match(self, request: WebRequest) -> dict[str, Value] | None:
         if self.template is not None:
@@ -59,10 +63,15 @@ class Handlers:
         pattern: str | Predicate,
         handler: Handler,
         methods: Sequence[str] = ("GET",),
+        *,
+        streaming: bool = False,
+        max_body: int = 0,
     ) -> None:
         """Let `handler` answer what fits `pattern`: a path template, or a test of the request.
 
-        GET includes HEAD; OPTIONS is answered unless it is among the methods.
+        GET includes HEAD; OPTIONS is answered unless it is among the methods.  With `streaming`
+        it is called when the head of a request is here, and `request.body` is an async iterator of
+        what comes: at most `max_body` bytes, or as many as the site takes when that is 0.
 
         Raises:
             ValueError: the path template makes no sense.
@@ -76,7 +85,8 @@ class Handlers:
                 PathTemplate(pattern) if isinstance(pattern, str) else None,
                 None if is_path else pattern,  # type: ignore[arg-type]
                 tuple(names),
-                _whole_answer(handler),
+                _whole_answer(_with_body(handler) if streaming else handler),
+                max_body if streaming else None,
             )
         )
 
@@ -103,6 +113,22 @@ class Handlers:
                 return HandlerResource(self._wrapped(route.answer), values)
             allowed.update(dict.fromkeys(route.methods))
         return HandlerResource(_other_method(tuple(allowed)), {}) if allowed else None
+
+    def streams(self, request: WebRequest) -> int | None:
+        """How many bytes a body may have that is read as it comes; None if it is not.
+
+        The site asks when the head of a request with a body is here.
+        """
+        if all(route.max_body is None for route in self._routes):
+            return None
+        try:
+            request.find_target()
+        except HTTPError:  # which is told when the request is whole
+            return None
+        for route in self._routes:
+            if route.match(request) is not None and request.verb in route.methods:
+                return None if route.max_body is None else route.max_body or request.owner.max_body
+        return None
 
     def answer_missing(self, request: WebRequest, error: HTTPError) -> None:
         """Answer a 404 with the page that was given to `not_found`."""
@@ -144,10 +170,58 @@ def _run(request: WebRequest, answer: Coroutine[Any, Any, Response]) -> None:
         if not (request.is_over and failure.check(CancelledError)):
             request.fail(failure)
 
-    running = Deferred.fromCoroutine(answer)
+    context = copy_context()
+    try:
+        waits_for = context.run(answer.send, None)
+    except StopIteration as done:  # most handlers have nothing to wait for
+        _respond(request, done.value)
+        return
+    except Exception:
+        failed(Failure())
+        return
+    rest = _going_on(answer, waits_for)
+    running: Deferred[Response] = context.run(Deferred.fromCoroutine, rest)
     running.addCallback(request.respond).addErrback(failed)
     if not request.is_over:
         request.when_over().addErrback(lambda _: running.cancel())
+
+
+def _respond(request: WebRequest, response: Response) -> None:
+    try:
+        request.respond(response)
+    except Exception:
+        request.fail(Failure())
+
+
+@coroutine
+def _going_on(answer: Coroutine[Any, Any, Response], waits_for: object) -> Generator[Any, Any, Any]:
+    """The rest of a coroutine that has begun, and now waits for this."""
+    result, failure = None, None
+    while True:
+        try:
+            result = yield waits_for
+        except GeneratorExit:  # nobody will ever know what it waits for
+            answer.close()
+            raise
+        except BaseException as error:
+            failure = error
+        try:
+            waits_for = answer.send(result) if failure is None else answer.throw(failure)
+        except StopIteration as done:
+            return done.value
+        finally:
+            result, failure = None, None  # or the failure and this frame would hold each other
+
+
+def _with_body(handler: Handler) -> Handler:
+    """The handler, for requests that have no body too."""
+
+    def answer(request: WebRequest, **values: Value) -> Any:
+        if request.body is None:
+            request.body = IncomingBody.empty()
+        return handler(request, **values)
+
+    return answer
 
 
 def _whole_answer(handler: Handler) -> Answer:

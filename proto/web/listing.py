@@ -49,8 +49,18 @@ _PAGE: Final = page_template(
 {% elif not rows %}
 <p>This folder is empty.</p>
 {% endif %}
+{% if takes_files %}
+<form method="post" enctype="multipart/form-data">
+<h2>Send files</h2>
+<p><label>Token <input type="password" name="token" required autocomplete="off"></label></p>
+<p><label>Files <input type="file" name="file" multiple required></label></p>
+<p><button>Send</button></p>
+</form>
+{% endif %}
 """
 )
+
+_FORM_POLICY: Final = GENERATED_PAGE_POLICY.replace("form-action 'none'", "form-action 'self'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +85,13 @@ def listing(
     sort: str = "",
     accept: str = "",
     limit: int = MAX_ENTRIES,
+    *,
+    takes_files: bool = False,
 ) -> Response:
     """The folder that `names` lead to.
 
     `sort` is `name`, `size` or `date`, with a minus for the other way round, and anything else
-    means `name`.  Folders come first.
+    means `name`.  Folders come first.  With `takes_files` the page has a form to send some.
     """
     shown = list(islice(entries, limit + 1))
     is_cut = len(shown) > limit
@@ -89,13 +101,13 @@ def listing(
     shown.sort(key=lambda entry: not entry.is_folder)
     path = _text(b"".join(b"/" + name for name in names) + b"/")
     if best(accept, ("text/html", "application/json")) == "text/html":
-        kind, body = HTML, _html(path, shown, key, backwards, is_cut, limit)
+        kind, body = HTML, _html(path, shown, key, backwards, is_cut, limit, takes_files)
     else:
         kind, body = JSON, _json(path, shown, is_cut)
     headers = [
         ("Vary", "Accept"),
         ("Cache-Control", "no-cache"),
-        ("Content-Security-Policy", GENERATED_PAGE_POLICY),
+        ("Content-Security-Policy", _FORM_POLICY if takes_files else GENERATED_PAGE_POLICY),
     ]
     return Response(200, body, kind, headers)
 
@@ -118,7 +130,13 @@ def _order(sort: str) -> tuple[str, bool]:
 
 
 def _html(
-    path: str, entries: Sequence[Entry], key: str, backwards: bool, is_cut: bool, limit: int
+    path: str,
+    entries: Sequence[Entry],
+    key: str,
+    backwards: bool,
+    is_cut: bool,
+    limit: int,
+    takes_files: bool,
 ) -> bytes:
     def column(name: str, title: str, css: str = "") -> _Column:
         if name != key:
@@ -138,6 +156,7 @@ def _html(
         rows=[_row(entry) for entry in entries],
         is_cut=is_cut,
         limit=limit,
+        takes_files=takes_files,
     )
     return text.encode("utf-8")
 

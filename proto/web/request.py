@@ -1,29 +1,31 @@
 """twisted.web's Request as the resources here see it: it answers in whole values, and refuses.
 
-What is added to `twisted.web.server.Request`: the parsed target, `respond` and `refuse`, a body
-that cannot grow beyond a bound, error pages for whatever is raised, and the access log entry of
-a peer that left before its answer was complete.
+What is added to `twisted.web.server.Request`: the parsed target, `respond` and `refuse`, error
+pages for whatever is raised, an answer that is as long as it says, and the access log entry of a
+peer that left before it was complete.  How a request arrives is in `receiving`.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import server
 from twisted.web.error import UnsupportedMethod
-from twisted.web.http import HTTPChannel
-from twisted.web.resource import IResource
+from twisted.web.http import NO_BODY_CODES, datetimeToString, toChunk
+from twisted.web.resource import IResource, _IEncodingResource
 
-from proto.web.pages import error_page
+from proto.web.known import LARGEST
+from proto.web.receiving import Receiving
 from proto.web.response import (
+    KNOWN_METHODS,
     Headers,
     HTTPError,
     Response,
@@ -34,14 +36,11 @@ from proto.web.response import (
 from proto.web.target import BadTarget, Target, parse_target
 
 if TYPE_CHECKING:
-    from proto.web.channel import Successor
+    from proto.web.connection import Successor
     from proto.web.handlers import Handlers
-    from proto.web.site import ProtoSite
 
-# How long a body that was refused is still read and thrown away.  Closing at once would make the
-# kernel send a reset, and that can destroy the 413 before the peer has read it (RFC 9112, 9.6).
-LINGER_SECONDS: Final = 2.0
-
+JOINED: Final = 16 * 1024
+"""Bytes that are copied to leave together with the head; more are cheaper to send as they are."""
 CLIENT_LEFT: Final = 499  # nginx's status for "the peer hung up before it was answered"
 _REPRESENTATION: Final = (
     b"Accept-Ranges",
@@ -53,41 +52,36 @@ _REPRESENTATION: Final = (
     b"Last-Modified",
 )
 
+_parsed: Final = lru_cache(512)(parse_target)
 
-class WebRequest(server.Request):
+
+@lru_cache
+def _message(status: int) -> bytes:
+    return phrase_of(status).encode("ascii")
+
+
+class WebRequest(Receiving):
     """A request on its way through the tree."""
 
     log = Logger()
 
-    channel: Any  # HTTPChannel, H2Stream, or None when the peer is gone
-    content: Any  # the body, a binary file
-    method: bytes
     target: Target
     handlers: Handlers | None = None  # whose page for 404 is used, if any
-
-    def __init__(self, channel: Any, *args: Any, **keywords: Any) -> None:
-        super().__init__(channel, *args, **keywords)
-        self.owner: ProtoSite = channel.site
-        self.began = self.owner.clock.seconds()
-        self.too_large = False
-        self._body_bytes = 0
-        self._hang_up: IDelayedCall | None = None
+    is_guarded = False
+    """Somebody may be refused what others get."""
+    is_endless = False
+    """The answer has no end of its own; a peer that sends no more has left."""
+    is_repeatable = False
+    """What is answered depends on the head alone."""
+    _wire = b""  # the whole answer, if it was written at once and may be repeated
+    _declared: int | None = None  # the Content-Length of the answer
+    _is_bodiless = False  # the answer has a head and nothing else
 
     # Resources call these.
     @property
     def verb(self) -> str:
         """The method as text."""
         return self.method.decode("latin-1")
-
-    @property
-    def is_over(self) -> bool:
-        """Nothing can be written any more: it is finished, or the peer has left."""
-        return bool(self.finished or self._disconnected)
-
-    def header(self, name: str) -> str:
-        """A request header's lines as one value; empty when there is none."""
-        lines = self.requestHeaders.getRawHeaders(name.encode("ascii"), [])
-        return ", ".join(line.decode("latin-1") for line in lines)
 
     def when_over(self) -> Deferred[None]:
         """Fires once: with None after the last byte was written, or with why the peer is gone."""
@@ -101,16 +95,26 @@ class WebRequest(server.Request):
         self.write(response.body)
         self.finish()
 
+    def keep_answer(self) -> None:
+        """What is answered depends on the head alone, and may be repeated for a moment.
+
+        Not to who sends a body, which would be taken for the next request, and not what was said
+        over TLS.
+        """
+        has_body = self.head is None or self.head.length != 0
+        guarded = self.is_guarded or has_body or self.isSecure()
+        self.is_repeatable = self.owner.known.keeps and not guarded
+
     def begin(self, response: Response, length: int) -> None:
         """Set the head of an answer whose body is written later, `length` bytes of it."""
         # Twisted does not know the phrases of newer statuses, such as 429.
-        self.setResponseCode(response.status, phrase_of(response.status).encode("ascii"))
+        self.code, self.code_message = response.status, _message(response.status)
         if response.content_type:
-            self.responseHeaders.setRawHeaders("Content-Type", [response.content_type])
+            self.responseHeaders.setRawHeaders(b"Content-Type", [response.content_type])
         for name, value in response.headers:
             self.responseHeaders.setRawHeaders(name, [value])
         if response.status not in (204, 304):
-            self.responseHeaders.setRawHeaders("Content-Length", [str(length)])
+            self.responseHeaders.put(b"Content-Length", b"%d" % length)
 
     def refuse(self, error: HTTPError) -> None:
         """Answer with the page of an error."""
@@ -118,7 +122,7 @@ class WebRequest(server.Request):
             handlers, self.handlers = self.handlers, None  # a 404 from there is an ordinary one
             handlers.answer_missing(self, error)
         else:
-            self._respond_with_page(error_page(error, self.header("Accept")))
+            self._respond_with_page(self.owner.error_page(error, self.header("Accept")))
 
     def fail(self, failure: Failure) -> None:
         """Answer for whatever was raised: an HTTPError's own page, or 500 and a line in the log."""
@@ -142,13 +146,14 @@ class WebRequest(server.Request):
             return
         traceback = failure.getTraceback() if self.owner.displayTracebacks else ""
         sorry = HTTPError(500, "Something went wrong here. It is in the log.")
-        self._respond_with_page(error_page(sorry, self.header("Accept"), incident, traceback))
+        accept = self.header("Accept")
+        self._respond_with_page(self.owner.error_page(sorry, accept, incident, traceback))
 
     def break_off(self) -> None:
         """Hang up in the middle of an answer, so that the peer sees that it is not complete."""
         if self.is_over:
             return
-        if isinstance(self.channel, HTTPChannel):
+        if self.is_http1:
             self.channel.loseConnection()
         else:  # only this stream of HTTP/2, which nobody tells us about
             self.channel.abortConnection()
@@ -156,7 +161,7 @@ class WebRequest(server.Request):
 
     def cut_off(self) -> None:
         """Hang up at once, without what is written and not sent."""
-        if isinstance(self.channel, HTTPChannel):
+        if self.is_http1:
             transport: Any = self.channel.transport
             transport.abortConnection()
         else:
@@ -181,41 +186,44 @@ class WebRequest(server.Request):
             deferred.callback(None)
         channel.hand_over(successor)
 
+    def refuse_early(self, error: HTTPError) -> None:
+        self.content = self.content or BytesIO()
+        self.owner.dress(self)
+        self.refuse(error)
+
     # Twisted calls these.
-    def gotLength(self, length: int | None) -> None:
-        if length is not None and length > self.owner.max_body:
-            self._refuse_body()
-        else:
-            super().gotLength(length)
-
-    def handleContentChunk(self, data: bytes) -> None:
-        if self.too_large:
+    def process(self) -> None:
+        self.site, self.prepath = self.owner, []
+        if self.uri != b"*":
+            try:
+                self._find_and_render()
+            except Exception:
+                self.processingFailed(Failure())
             return
-        self._body_bytes += len(data)
-        if self._body_bytes > self.owner.max_body:
-            self.content.close()
-            self._refuse_body()
+        self.owner.dress(self)
+        if self.method == b"OPTIONS":
+            self.respond(allowed_methods(sorted(KNOWN_METHODS - {"CONNECT", "TRACE"})))
         else:
-            super().handleContentChunk(data)
+            self.refuse(HTTPError(400, "Only OPTIONS can be asked of the whole server."))
 
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        if self.too_large and isinstance(self.channel, HTTPChannel):
-            self.channel.loseConnection()  # it has been answered, and all of it has arrived
-        else:
-            super().requestReceived(command, path, version)
+    def _find_and_render(self) -> None:
+        resource = self.owner.getResourceFor(self)
+        if _IEncodingResource.providedBy(resource):
+            self._encoder = resource.getEncoder(self)
+        self.render(resource)
 
     def find_target(self) -> None:
         """Parse the target, for the tree and for Twisted's own traversal.
 
         Raises:
-            HTTPError: 400 when it is malformed, 405 for CONNECT, 413 when the body was too large.
+            HTTPError: 400 when it is malformed, 405 for CONNECT, or why the body was refused.
         """
-        if self.too_large:
-            raise self._too_large()
+        if self.refusal is not None:
+            raise self.refusal
         if self.method == b"CONNECT":
             raise refusal_of("CONNECT", ("GET", "HEAD", "OPTIONS"))
         try:
-            self.target = parse_target(self.uri)
+            self.target = _parsed(self.uri)
         except BadTarget as bad:
             raise HTTPError(400, str(bad)) from bad
         self.path = self.target.path
@@ -235,7 +243,9 @@ class WebRequest(server.Request):
             return
         if not isinstance(body, bytes):
             raise TypeError(f"{resource!r} rendered {type(body).__name__}, not bytes")
-        self.responseHeaders.setRawHeaders("Content-Length", [str(len(body))])
+        # To HEAD a resource may give no body, and has then told the length of what GET would give.
+        if body or self.method != b"HEAD":
+            self.responseHeaders.put(b"Content-Length", b"%d" % len(body))
         self.write(body)
         self.finish()
 
@@ -244,54 +254,112 @@ class WebRequest(server.Request):
         return reason
 
     def write(self, data: bytes) -> None:
-        if self.owner.leaving and not self.startedWriting:
-            self._announce_close()
-        super().write(data)
+        if not self.is_http1 or self.finished or self._disconnected:
+            super().write(data)
+            return
+        if self._encoder is not None:
+            data = self._encoder.encode(data)
+        if not self.startedWriting:
+            self._send_head(data)
+        elif not self._is_bodiless:
+            self.channel.writeSequence(self._framed(data))
+
+    def finish(self) -> None:
+        if self.is_http1 and not self.is_over:
+            if self._encoder is not None:
+                rest, self._encoder = self._encoder.finish(), None
+                self.write(rest)
+            if self._declared is not None and self.sentLength != self._declared:
+                # The peer would take the next answer for the rest of this one.
+                self._miscounted(self.sentLength)
+            if self._wire and self.channel.persistent and not self.cookies:
+                self.owner.remember(self, self.channel.head, self._wire)
+        super().finish()
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
-        if self._hang_up is not None and self._hang_up.active():
-            self._hang_up.cancel()
-        # A request that never arrived in full has no line of its own; a 413 has one already.
-        if not self.finished and not self.too_large and self.path is not None:
+        # A request that never arrived in full has no line of its own.
+        if not self.finished and self.has_arrived:
             if not self.startedWriting:
                 self.code = CLIENT_LEFT
             self.owner.count_abort()
             self.owner.log(self)
+
+    def _send_head(self, data: bytes) -> None:
+        """Send the head, and the first bytes of the body with it."""
+        self.startedWriting = 1
+        headers, code = self.responseHeaders, self.code
+        self._is_bodiless = self.method == b"HEAD" or code in NO_BODY_CODES
+        lengths = headers.values(b"Content-Length")
+        if lengths:
+            if lengths[0].isdigit() and not self._is_bodiless:
+                self._declared = int(lengths[0])
+        elif self.clientproto == b"HTTP/1.1" and not self._is_bodiless:
+            self.chunked = 1
+            headers.put(b"Transfer-Encoding", b"chunked")
+        if not headers.has(b"Content-Type") and code not in NO_BODY_CODES and lengths != [b"0"]:
+            self._default_type()
+        if self.lastModified is not None and not headers.has(b"Last-Modified"):
+            headers.put(b"Last-Modified", datetimeToString(self.lastModified))
+        if self.etag is not None:
+            headers.setRawHeaders(b"ETag", [self.etag])
+        if self.cookies:
+            headers.setRawHeaders(b"Set-Cookie", self.cookies)
+        self._settle_connection()
+        message = b" ".join(self.code_message.splitlines())
+        start = b"%b %d %b\r\n%b\r\n" % (self.clientproto, code, message, headers.lines())
+        body = () if self._is_bodiless else self._framed(data)
+        is_whole = self._is_bodiless or self.sentLength == self._declared
+        if is_whole and self.is_repeatable and len(data) <= LARGEST:
+            self._wire = b"".join((start, *body))
+            self.channel.write(self._wire)
+        elif len(data) <= JOINED:
+            self.channel.write(b"".join((start, *body)))
+        else:
+            self.channel.writeSequence([start, *body])
+
+    def _framed(self, data: bytes) -> Sequence[bytes]:
+        """A part of the body as it is sent: no more than there may be, in a chunk if need be."""
+        if self._declared is not None and self.sentLength + len(data) > self._declared:
+            self._miscounted(self.sentLength + len(data))
+            data = data[: self._declared - self.sentLength]
+        self.sentLength += len(data)
+        if not data:
+            return ()
+        return toChunk(data) if self.chunked else (data,)
+
+    def _default_type(self) -> None:
+        if self.defaultContentType is not None:
+            self.responseHeaders.setRawHeaders(b"Content-Type", [self.defaultContentType])
+
+    def _settle_connection(self) -> None:
+        """What becomes of the connection after this answer."""
+        headers, channel = self.responseHeaders, self.channel
+        is_old = self.clientproto != b"HTTP/1.1"
+        asked = headers.values(b"Connection")
+        if asked and any(b"close" in each.lower() for each in asked):
+            channel.persistent = False
+        if self.owner.leaving or channel.is_unread:
+            channel.persistent = False
+        if is_old and not self._is_bodiless and self._declared is None:
+            channel.persistent = False  # its end is the end of the connection
+        if not channel.persistent:
+            headers.put(b"Connection", b"close")
+        elif is_old:
+            headers.put(b"Connection", b"keep-alive")
+
+    def _miscounted(self, sent: int) -> None:
+        self.log.error(
+            "the answer to {method} {uri} has {sent} bytes and not {declared}, as it says",
+            method=ascii(self.verb),
+            uri=ascii(self.uri),
+            sent=sent,
+            declared=self._declared,
+        )
+        self.channel.persistent = False
 
     def _respond_with_page(self, page: Response) -> None:
         for name in _REPRESENTATION:
             self.responseHeaders.removeHeader(name)
         self.etag = self.lastModified = None
         self.respond(page)
-
-    def _announce_close(self) -> None:
-        if isinstance(self.channel, HTTPChannel):
-            self.responseHeaders.setRawHeaders("Connection", ["close"])
-            self.channel.persistent = False
-
-    def _too_large(self) -> HTTPError:
-        return HTTPError(413, f"A request body may have {self.owner.max_body} bytes here.")
-
-    def _refuse_body(self) -> None:
-        """Answer 413 now, throw away what still comes of the body, and hang up.
-
-        The request stays unfinished on purpose: the channel needs it until the body has ended.
-        HTTP/2 cannot be answered before the stream is set up, so there it waits for the end.
-        """
-        self.too_large = True
-        self.content = BytesIO()
-        channel = self.channel
-        if not isinstance(channel, HTTPChannel):
-            return
-        self.requestHeaders.removeHeader(b"Expect")  # or the channel would ask for the body
-        self.method = channel._command
-        self.uri = channel._path
-        self.clientproto = channel._version
-        self.owner.dress(self)
-        self._announce_close()
-        page = error_page(self._too_large(), self.header("Accept"))
-        self.begin(page, len(page.body))
-        self.write(page.body)
-        self.owner.log(self)
-        self._hang_up = self.owner.clock.callLater(LINGER_SECONDS, channel.loseConnection)

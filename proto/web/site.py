@@ -5,30 +5,45 @@ It owns what the requests share: the tree, the access log, the counters, the clo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Final, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from proto.addresses import host_of
 from proto.errors import PeerError
-from proto.metrics import Metrics
+from proto.metrics import Metrics, Tally
 from proto.web.accesslog import AccessLog, Visit
-from proto.web.channel import WebConnection
+from proto.web.aside import AtOnce
+from proto.web.connection import WebConnection
 from proto.web.dates import http_date
+from proto.web.errorpages import ErrorPages
+from proto.web.http1 import Heads
+from proto.web.known import KnownAnswer, KnownAnswers
 from proto.web.pages import SECURITY_HEADERS
+from proto.web.patience import Patience
 from proto.web.request import WebRequest
 from proto.web.response import KNOWN_METHODS
+from proto.web.spool import Spools
 from proto.web.visits import Visits
 
 MAX_BODY: Final = 16 * 1024 * 1024
 IDLE_SECONDS: Final = 60.0
 RETRY_AFTER_SECONDS: Final = 10
-# How often a stopping site looks whether the streams of an HTTP/2 connection are done.
-SWEEP_SECONDS: Final = 0.1
+
+_host_of: Final = lru_cache(1024)(host_of)
+PATIENT: Final = Patience()
+
+Streams = Callable[[Any], int | None]
+"""Whether a request is answered before its body is whole: the bytes that the body may have."""
+
+
+def _no_streams(request: object) -> None:
+    """Nobody reads bodies as they come."""
 
 
 class Endless(Protocol):
@@ -40,13 +55,17 @@ class Endless(Protocol):
 class ProtoSite(Site):
     """Serves a tree over HTTP/1.1, and over HTTP/2 where TLS negotiates it.
 
-    `max_body` is in bytes, `timeout` in seconds for which a connection may be idle.  The access
-    log and the visits are closed when the last listener stops.
+    `max_body` is in bytes, `timeout` in seconds for which a connection may be idle; `hsts` is for
+    how many seconds browsers are told to come over TLS only, and they are told over TLS.  Without
+    `parses_multipart` such a form is left to who reads it as it comes, as `proto.web.upload` does.
+    For `repeat_seconds` at most the answer from a file may be repeated to whoever sends the same
+    head; this is not for a root that looks at who asks, or counts.
+    The access log and the visits are closed when the last listener stops.
     """
 
     noisy = False
-    protocol = WebConnection.speak  # the seam for another channel; see proto.web.channel
-    requestFactory = WebRequest
+    protocol = WebConnection.speak  # the seam for another channel; see proto.web.connection
+    requestFactory = WebRequest  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -60,20 +79,37 @@ class ProtoSite(Site):
         max_body: int = MAX_BODY,
         timeout: float = IDLE_SECONDS,
         add_headers: Sequence[tuple[str, str]] = (),
+        error_pages: ErrorPages | None = None,
+        hsts: int = 0,
+        parses_multipart: bool = True,
+        patience: Patience = PATIENT,
+        spools: Spools | None = None,
+        streams: Streams | None = None,
+        repeat_seconds: float = 0.0,
     ) -> None:
         super().__init__(root, timeout=timeout, reactor=clock)
         self.clock = clock
         self.max_body = max_body
         self.displayTracebacks = display_tracebacks
+        self.parses_multipart = parses_multipart
+        self.patience = patience
+        self.spools = spools or Spools()
+        self.streams = streams or _no_streams
+        self.heads = Heads()
+        self.known = KnownAnswers(clock, seconds=repeat_seconds)
         self.leaving = False
         self.connections: set[WebConnection] = set()
         self.endless: set[Endless] = set()
         self._access_log = access_log
         self._visits = visits
-        self._sweeping: IDelayedCall | None = None
-        self._always = Headers()
-        for name, value in (*SECURITY_HEADERS, ("Server", "proto"), *add_headers):
-            self._always.addRawHeader(name, value)
+        self.error_page = (error_pages or ErrorPages(clock, AtOnce())).page
+        self._hsts = [f"max-age={hsts}"] if hsts else []
+        always = Headers()
+        for name, value in (("Server", "proto"), ("Date", ""), *SECURITY_HEADERS, *add_headers):
+            always.addRawHeader(name, value)
+        self._always = dict(always.getAllRawHeaders())
+        self._second = -1
+        self._answers: dict[tuple[bytes, int], Tally] = {}
         self._metrics = metrics or Metrics()
         self._bytes_sent = self._metrics.tally("web_bytes_sent", "Bytes of answers' bodies")
         self._aborted = self._metrics.tally(
@@ -103,32 +139,51 @@ class ProtoSite(Site):
         Answers that have no end of their own end here.
         """
         self.leaving = True
+        self.known.stop()
         for answer in list(self.endless):
             answer.end()
-        staying = [connection for connection in self.connections if not connection.dismiss()]
-        if staying:
-            self._sweeping = self.clock.callLater(SWEEP_SECONDS, self.farewell)
+        for connection in list(self.connections):  # some are gone at once
+            connection.dismiss()
 
     # Requests call these.
     def dress(self, request: WebRequest) -> None:
         """Give an answer the header fields that every answer has."""
-        for name, values in self._always.getAllRawHeaders():
-            request.responseHeaders.setRawHeaders(name, values)
-        request.responseHeaders.setRawHeaders("Date", [http_date(self.clock.seconds())])
+        second = int(self.clock.seconds())
+        if second != self._second:
+            self._second = second
+            self._always[b"Date"] = [http_date(second).encode("ascii")]
+        request.responseHeaders.preset(self._always)
+        if self._hsts and request.isSecure():
+            request.responseHeaders.setRawHeaders("Strict-Transport-Security", self._hsts)
 
     def count_abort(self) -> None:
         """A peer left before its answer was complete."""
         self._aborted.value += 1
 
+    def remember(self, request: WebRequest, head: bytes, wire: bytes) -> None:
+        """Repeat this answer as it is, for a moment, to whoever sends the same head."""
+        visit = _visit(request)
+        line = "" if self._access_log is None else self._access_log.line_of(visit)
+        logged = line.removeprefix(visit.host)
+        self.known.keep(head, KnownAnswer(wire, request.sentLength, self._tally(request), logged))
+
+    # The channel calls this.
+    def log_known(self, answer: KnownAnswer, host: str) -> None:
+        """Count an answer that was known, and write its line."""
+        answer.requests.value += 1
+        self._bytes_sent.value += answer.body_bytes
+        self._seconds.observe(0.0)
+        if self._access_log is not None:
+            self._access_log.add_line(host + answer.logged)
+
     # Twisted calls these.
     def startFactory(self) -> None:
         self.leaving = False
+        self.known.start()
         if self._access_log is not None:
             self._access_log.open()
 
     def stopFactory(self) -> None:
-        if self._sweeping is not None and self._sweeping.active():
-            self._sweeping.cancel()
         if self._visits is not None:
             self._visits.close()
         if self._access_log is not None:
@@ -142,25 +197,33 @@ class ProtoSite(Site):
 
     def log(self, request: WebRequest) -> None:  # type: ignore[override]
         """Count an answer and write its line; called once for each."""
-        verb = request.verb if request.verb in KNOWN_METHODS else "other"
-        status = f"{request.code // 100}xx"
-        self._metrics.tally(
-            "web_requests", "Answered requests", method=verb, status=status
-        ).value += 1
+        tally = self._answers.get((request.method, request.code))
+        if tally is None:
+            tally = self._tally(request)
+        tally.value += 1
+        if request.method not in (b"GET", b"HEAD"):
+            self.known.forget()  # whatever it was, it may have changed what others ask for
         self._bytes_sent.value += request.sentLength
         self._seconds.observe(max(0.0, self.clock.seconds() - request.began))
         if self._access_log is not None:
             self._access_log.add(_visit(request))
 
+    def _tally(self, request: WebRequest) -> Tally:
+        """The counter of such answers; asking again is cheap for the usual methods."""
+        verb = request.verb if request.verb in KNOWN_METHODS else "other"
+        status = f"{request.code // 100}xx"
+        tally = self._metrics.tally("web_requests", "Answered requests", method=verb, status=status)
+        if verb != "other":
+            self._answers[request.method, request.code] = tally
+        return tally
+
 
 def _visit(request: WebRequest) -> Visit:
-    def header(name: str) -> bytes:
-        return request.header(name).encode("latin-1")
-
+    header = request.field
     return Visit(
-        host=host_of(request.client),
-        user=request.getUser(),
-        request=b" ".join((request.method, request.uri, request.clientproto)),
+        host=_host_of(request.client),
+        user=request.getUser() if header("Authorization") else b"",
+        request=request.line or b" ".join((request.method, request.uri, request.clientproto)),
         status=request.code,
         body_bytes=request.sentLength,
         referer=header("Referer"),

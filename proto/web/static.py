@@ -1,53 +1,70 @@
-"""Files below a folder, as a resource: which file, what its head says, and which part is sent.
+"""Files below a folder, as a resource: what a request asks for, and what is decided about it.
 
 Not a subclass of twisted.web.static.File, which sends no entity tag and answers some ranges
-with a traceback.  Opening is in `files`, preconditions in `conditional`, ranges in `ranges`.
+with a traceback.  Which file: `choosing`.  Which of its representations: `representation`.  How
+that is sent: `delivery`.  What may wait for a disk is done `aside`, unless the kernel has it in
+memory.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote_from_bytes
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from proto.web.conditional import (
-    Conditions,
-    Validators,
-    Verdict,
-    judge,
-    range_still_fits,
-    validators_of,
-)
-from proto.web.dates import http_date
-from proto.web.files import Absent, Exhausted, Forbidden, Opened, Root
+from proto.web.aside import Aside, AtOnce
+from proto.web.cached import NotInMemory
+from proto.web.choosing import INDEX_NAMES, Choosing, Found, NotThere, What
+from proto.web.conditional import Conditions
+from proto.web.delivery import Delivery, is_counted
+from proto.web.expires import Expires
+from proto.web.files import Absent, Exhausted, Forbidden, Root
 from proto.web.listing import listing
+from proto.web.made import MadeBodies
 from proto.web.mime import MediaTypes
-from proto.web.ranges import Piece, Span, Unsatisfiable, length_of, multipart, parse_ranges
+from proto.web.representation import NotAcceptable, Selected, Selecting
 from proto.web.request import WebRequest
 from proto.web.response import TEXT, HTTPError, Response, allowed_methods, refusal_of
-from proto.web.sending import FileSender
-from proto.web.visits import MAX_PAGE, Visits, with_footer
+from proto.web.tryfiles import Names, TryFiles
+from proto.web.upload import FILE_METHODS, FOLDER_METHODS, Sent, Uploads
+from proto.web.visits import Visits
 
-INDEX_NAMES: Final = ("index.html", "index.htm")
 METHODS: Final = ("GET", "HEAD", "OPTIONS")
-ANY_EXTENSION: Final = b"*"
 
-Names = tuple[bytes, ...]
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks of the file system, as values that a thread may have."""
+
+    verb: str
+    names: Names
+    slash: bool
+    query: bytes = b""
+    sort: str = ""
+    accept: str = ""
+    accept_encoding: str = ""
+
+    @property
+    def place(self) -> bytes:
+        """What may hang together: the folder or file of the root in which all of it is."""
+        return self.names[0] if self.names else b""
 
 
 class Files(Resource):
-    """The files of one folder, for GET and HEAD.
+    """The files of one folder, for GET and HEAD, and to store some more.
 
-    `index` names are tried in a folder before it is listed; `ignore_ext` are extensions, with
-    their dot, that a request may leave out, and `*` stands for any.
+    `base` are the segments of the address of the folder itself.  `index` names are tried in a
+    folder before it is listed; `ignore_ext` are extensions, with their dot, that a request may
+    leave out, and `*` stands for any.  `aside` asks the disk, `made` keeps codings, `uploads`
+    stores what is sent, if anything may be.
     """
 
     isLeaf = True
@@ -57,198 +74,166 @@ class Files(Resource):
         root: Root,
         clock: IReactorTime,
         *,
+        base: Names = (),
         index: Sequence[str] = INDEX_NAMES,
         types: MediaTypes | None = None,
         ignore_ext: Sequence[str] = (),
+        try_files: TryFiles | None = None,
         list_folders: bool = True,
+        expires: Expires | None = None,
         visits: Visits | None = None,
+        aside: Aside | None = None,
+        made: MadeBodies | None = None,
+        uploads: Uploads | None = None,
     ) -> None:
         super().__init__()
         self._root = root
         self._clock = clock
-        self._index = tuple(map(os.fsencode, index))
-        self._types = types or MediaTypes()
-        self._ignore_ext = tuple(map(os.fsencode, ignore_ext))
+        self._uploads = uploads
+        self.base = base
         self._list_folders = list_folders
-        self._visits = visits
+        self._counts = visits is not None
+        self._aside = aside or AtOnce()
+        made = made or MadeBodies(AtOnce())
+        self._choosing = Choosing(root, index=index, ignore_ext=ignore_ext, try_files=try_files)
+        self._selecting = Selecting(root, types or MediaTypes(), expires, made.makers)
+        self._delivery = Delivery(clock, self._aside, made, visits)
 
     # Twisted calls this.
     def render(self, request: WebRequest) -> int:
-        *names, last = request.target.segments
-        path: Names = (*names, last) if last else tuple(names)
-        opened, path = self._open_or_extend(path)
-        with ExitStack() as closing:
-            closing.callback(opened.close)
-            if opened.is_file and not last:
-                raise HTTPError(404)
-            if request.verb == "OPTIONS":
-                request.respond(allowed_methods(METHODS))
-            elif request.verb not in METHODS:
-                raise refusal_of(request.verb, METHODS)
-            elif opened.is_file:
-                closing.pop_all()
-                self._send(request, opened, path)
-            elif last:
-                request.respond(_with_slash(path, request.target.query))
+        asked = self._asked(request)
+        if self._uploads is not None and request.verb in ("PUT", "POST"):
+            self._take(request, asked, self._uploads)
+            return NOT_DONE_YET
+        if self._aside.in_threads and self._root.opens_at_once:
+            try:
+                decided = self.decide(asked, at_once=True)
+            except NotInMemory:
+                pass
             else:
-                self._send_folder(request, opened, path)
+                self._answer(decided, request)
+                return NOT_DONE_YET
+        waiting = self._aside.run(asked.place, self.decide, asked, unwanted=self._drop)
+        self._answer_when(waiting, request)
         return NOT_DONE_YET
 
-    def _send_folder(self, request: WebRequest, folder: Opened, path: Names) -> None:
-        for name in self._index:
-            try:
-                index = self._open((*path, name))
-            except HTTPError as refusal:
-                if refusal.status != 404:
-                    raise
-                continue
-            if index.is_file:
-                self._send(request, index, (*path, name))
-                return
-            index.close()
-        if not self._list_folders:
-            raise HTTPError(404)
-        sort = request.args.get(b"sort", [b""])[0].decode("latin-1")
-        entries = self._root.entries(folder, path)
-        request.respond(listing(path, entries, sort, request.header("Accept")))
+    def decide(self, asked: Asked, *, at_once: bool = False) -> Selected | Response:
+        """Which file and which of its representations is sent, or what instead; in any thread.
 
-    def _send(self, request: WebRequest, file: Opened, path: Names) -> None:
-        """Answer with a regular file, and close it in the end."""
-        kind = self._types.of(path[-1])
-        with ExitStack() as closing:
-            closing.callback(file.close)
-            if self._is_counted(file, kind):
-                self._send_counted(request, file, kind)
-                return
-            response, pieces = _choose(request, file, kind, self._clock.seconds())
-            request.begin(response, length_of(pieces))
-            if request.verb == "HEAD" or not pieces:
-                request.write(b"")
-                request.finish()
-                return
-            closing.pop_all()  # from here on the sender closes it
-        FileSender(request, file, pieces, self._clock).start()
-
-    def _is_counted(self, file: Opened, kind: str) -> bool:
-        is_page = kind.startswith("text/html") and file.status.st_size <= MAX_PAGE
-        return is_page and self._visits is not None
-
-    def _send_counted(self, request: WebRequest, file: Opened, kind: str) -> None:
-        """Answer with a page that tells its visits.
-
-        No two of these answers are alike, so they have no validators and no ranges, and nobody
-        may store them.  HEAD tells the length of the page that the next GET will have.
+        Raises:
+            HTTPError: there is nothing to send.
+            NotInMemory: `at_once` was asked for, and the disk has to be asked.
+            OSError: the disk failed.
         """
-        assert self._visits is not None
-        page = _read_all(file)
-        is_visit = request.verb == "GET"
-        count = self._visits.visit() if is_visit else self._visits.count + 1
-        headers = [("Cache-Control", "no-store"), ("Accept-Ranges", "none")]
-        request.respond(Response(200, with_footer(page, count), kind, headers))
-
-    def _open_or_extend(self, path: Names) -> tuple[Opened, Names]:
-        """Open what the path names, or else what it may stand for."""
         try:
-            return self._open(path), path
-        except HTTPError as refusal:
-            if refusal.status != 404 or not path:
-                raise
-            absent = refusal
-        for extended in self._extended(path):
-            with suppress(HTTPError):
-                return self._open(extended), extended
-        raise absent
-
-    def _extended(self, path: Names) -> Iterator[Names]:
-        *folder, stem = path
-        for extension in self._ignore_ext:
-            if extension != ANY_EXTENSION:
-                yield *folder, stem + extension
-                continue
-            with self._open(tuple(folder)) as opened:
-                names = self._root.names(opened) if opened.is_folder else []
-            for name in names:
-                if name.startswith(stem + b"."):
-                    yield *folder, name
-
-    def _open(self, path: Names) -> Opened:
-        try:
-            return self._root.open(path)
+            found = self._choosing.find(asked.names, asked.slash, at_once=at_once)
+            if asked.verb in ("GET", "HEAD") and found.what is What.FILE:
+                return self._select(asked, found, at_once)
+            with found.opened:
+                return self._decide_otherwise(asked, found, at_once)
         except Absent:
             raise HTTPError(404) from None
+        except NotThere as absent:
+            raise HTTPError(absent.status) from None
         except Forbidden:
             raise HTTPError(403) from None
+        except NotAcceptable:
+            raise HTTPError(406, headers=[("Vary", "Accept, Accept-Encoding")]) from None
         except Exhausted:
             raise HTTPError(503, "Too many files are open.", [("Retry-After", "5")]) from None
+
+    def _select(self, asked: Asked, found: Found, at_once: bool) -> Selected:
+        accepted = asked.accept_encoding
+        if self._counts:
+            kind = self._selecting.type_of(found.names)
+            if is_counted(kind, found.opened.status.st_size):
+                accepted = ""
+        return self._selecting.select(found.opened, found.names, accepted, at_once=at_once)
+
+    def _decide_otherwise(self, asked: Asked, found: Found, at_once: bool) -> Response:
+        methods: Sequence[str] = METHODS
+        if self._uploads is not None:
+            methods = FILE_METHODS if found.what is What.FILE else FOLDER_METHODS
+        if asked.verb == "OPTIONS":
+            return allowed_methods(methods)
+        if asked.verb not in methods:
+            raise refusal_of(asked.verb, methods)
+        path = (*self.base, *found.names)
+        if found.what is What.BARE:
+            return _with_slash(path, asked.query)
+        if not self._list_folders:
+            raise Absent
+        if at_once:
+            raise NotInMemory  # a folder is not read without asking the disk
+        entries = self._root.entries(found.opened, found.names)
+        takes_files = self._uploads is not None
+        return listing(path, entries, asked.sort, asked.accept, takes_files=takes_files)
+
+    def _asked(self, request: WebRequest) -> Asked:
+        segments = request.target.segments[len(self.base) :]
+        slash = bool(segments) and not segments[-1]
+        return Asked(
+            request.verb,
+            segments[:-1] if slash else segments,
+            slash,
+            request.target.query,
+            request.args.get(b"sort", [b""])[0].decode("latin-1"),
+            request.header("Accept"),
+            request.header("Accept-Encoding"),
+        )
+
+    def _take(self, request: WebRequest, asked: Asked, uploads: Uploads) -> None:
+        sent = Sent(
+            asked.verb,
+            (*self.base, *asked.names),
+            asked.names,
+            asked.slash,
+            request.content,
+            request.header("Content-Type"),
+            request.header("Content-Encoding").lower(),
+            request.header("Content-Range"),
+            request.header("Authorization"),
+            Conditions.read(request.header),
+        )
+        now = self._clock.seconds()
+        storing = self._aside.run(asked.place, uploads.take, self._root, sent, now)
+        self._answer_when(storing, request)
+
+    def _answer_when(
+        self, waiting: Deferred[Response] | Deferred[Selected | Response], request: WebRequest
+    ) -> None:
+        waiting.addCallback(self._answer, request).addErrback(_fail, request)
+        if not request.is_over:
+            request.when_over().addErrback(lambda _: waiting.cancel())
+
+    def _answer(self, decided: Selected | Response, request: WebRequest) -> None:
+        if isinstance(decided, Response):
+            request.respond(decided)
+        else:
+            self._delivery.deliver(request, decided)
+
+    def _drop(self, decided: Selected | Response) -> None:
+        if isinstance(decided, Selected):
+            self._delivery.close(decided)
 
 
 def build_files(
     path: Path,
     clock: IReactorTime,
     *,
-    index: Sequence[str] = INDEX_NAMES,
-    types: MediaTypes | None = None,
-    ignore_ext: Sequence[str] = (),
     dotfiles: bool = False,
     follow_symlinks: bool = False,
-    list_folders: bool = True,
-    visits: Visits | None = None,
+    **options: object,
 ) -> Files:
-    """The resource for the folder `path`."""
+    """The resource for the folder `path`; the other options are those of Files."""
     root = Root(path, dotfiles=dotfiles, follow_symlinks=follow_symlinks)
-    return Files(
-        root,
-        clock,
-        index=index,
-        types=types,
-        ignore_ext=ignore_ext,
-        list_folders=list_folders,
-        visits=visits,
-    )
+    return Files(root, clock, **options)  # type: ignore[arg-type]
 
 
-def _choose(
-    request: WebRequest, file: Opened, kind: str, now: float
-) -> tuple[Response, tuple[Piece, ...]]:
-    """The head of the answer, and the pieces of its body.
-
-    Raises:
-        HTTPError: 412 when a precondition fails, 416 when no range lies in the file.
-    """
-    status = file.status
-    size = status.st_size
-    have = validators_of(size, status.st_mtime_ns, status.st_ino, now)
-    asked = Conditions.read(request.header)
-    verdict = judge(request.verb, asked, have, now)
-    headers = _validator_headers(have)
-    if verdict is Verdict.FAILED:
-        raise HTTPError(412)
-    if verdict is Verdict.NOT_MODIFIED:
-        return Response(304, headers=headers), ()
-    spans = None
-    if request.verb == "GET" and range_still_fits(asked, have, now):
-        try:
-            spans = parse_ranges(request.header("Range"), size)
-        except Unsatisfiable:
-            raise HTTPError(416, headers=[("Content-Range", f"bytes */{size}")]) from None
-    if spans is None:
-        whole = (Span(0, size),) if size else ()
-        return Response(200, content_type=kind, headers=headers), whole
-    if len(spans) == 1:
-        headers.append(("Content-Range", spans[0].content_range(size)))
-        return Response(206, content_type=kind, headers=headers), spans
-    boundary = secrets.token_hex(16)
-    pieces = multipart(spans, size, kind, boundary)
-    kind = f"multipart/byteranges; boundary={boundary}"
-    return Response(206, content_type=kind, headers=headers), pieces
-
-
-def _validator_headers(have: Validators) -> list[tuple[str, str]]:
-    return [
-        ("ETag", have.etag),
-        ("Last-Modified", http_date(have.modified)),
-        ("Accept-Ranges", "bytes"),
-    ]
+def _fail(failure: Failure, request: WebRequest) -> None:
+    # A peer that left needs no answer, and its going is nobody's mistake.
+    if not (request.is_over and failure.check(CancelledError)):
+        request.fail(failure)
 
 
 def _with_slash(path: Names, query: bytes) -> Response:
@@ -261,13 +246,3 @@ def _with_slash(path: Names, query: bytes) -> Response:
     if query:
         location += "?" + quote_from_bytes(query, safe="%/?:@!$&'()*+,;=-._~")
     return Response(301, f"{location}\n".encode(), TEXT, [("Location", location)])
-
-
-def _read_all(file: Opened) -> bytes:
-    """The whole file; shorter than it was when somebody cut it just now."""
-    left = file.status.st_size
-    chunks = []
-    while left > 0 and (chunk := os.pread(file.fd, left, file.status.st_size - left)):
-        chunks.append(chunk)
-        left -= len(chunk)
-    return b"".join(chunks)

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource, Resource
 
 from proto.metrics import Metrics
+from proto.web.choosing import INDEX_NAMES
 from proto.web.handlers import Handlers
 from proto.web.mime import DEFAULT_TYPE, MediaTypes
 from proto.web.request import WebRequest
 from proto.web.response import HTTPError
-from proto.web.static import INDEX_NAMES, build_files
+from proto.web.static import build_files
 from proto.web.status import Counters, Health, Ready
 from proto.web.visits import Visits
 
@@ -56,6 +58,7 @@ def build_tree(
     path: Path | None,
     clock: IReactorTime,
     *,
+    files: IResource | None = None,
     index: Sequence[str] = INDEX_NAMES,
     mime_types: Mapping[str, str] | None = None,
     default_type: str = DEFAULT_TYPE,
@@ -71,10 +74,9 @@ def build_tree(
     """The root resource; a part that is None is not in the tree.
 
     `mime_types` maps extensions with their dot to media types; `ignore_ext` are extensions with
-    their dot that a request may leave out, `*` for any.
+    their dot that a request may leave out, `*` for any.  `files` is there instead of `path`.
     """
-    files = None
-    if path is not None:
+    if path is not None and files is None:
         files = build_files(
             path,
             clock,
@@ -101,11 +103,14 @@ def standard_handlers() -> Handlers:
     return handlers
 
 
+_GREETING: Final = (
+    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    "<title>Hello, NAME!</title>\n</head>\n<body>\n<h1>Hello, NAME!</h1>\n"
+    '<p><a href="/">Home</a></p>\n</body>\n</html>\n'
+)
+
+
 def hello(request: WebRequest, name: str) -> Markup:
-    """Greet somebody.  Markup.format escapes what it puts in."""
-    return Markup(
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<title>Hello, {name}!</title>\n</head>\n<body>\n<h1>Hello, {name}!</h1>\n"
-        '<p><a href="/">Home</a></p>\n</body>\n</html>\n'
-    ).format(name=name)
+    """Greet somebody, whatever their name may hold."""
+    return Markup(_GREETING.replace("NAME", escape(name)))

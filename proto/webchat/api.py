@@ -23,9 +23,9 @@ from proto.chat.sessions import NoSuchSession, digest_of, new_token
 from proto.errors import PeerError
 from proto.limits import TokenBucket
 from proto.web.handlers import Handlers
+from proto.web.pacing import Pace
 from proto.web.request import WebRequest
 from proto.web.response import JSON, HTTPError, Response, phrase_of
-from proto.webchat.pace import Pace
 from proto.webchat.parameters import (
     Text,
     Wanted,

@@ -56,6 +56,16 @@ def test_what_a_child_takes_is_counted_until_it_ends() -> None:
         assert processes.memory(process.pid) < memory - (60 << 20)
 
 
+def test_a_process_own_time_and_the_kernels_make_up_what_it_worked() -> None:
+    code = "while True: pass"
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        while sum(processes.user_and_system(process.pid)) < 0.3:
+            pass
+        user, system = processes.user_and_system(process.pid)
+        process.kill()
+    assert user > system
+
+
 def test_of_a_process_that_is_gone_nothing_is_told() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()

@@ -40,6 +40,9 @@ class Taker:
         self.seen = max(self.seen, newest)
         self.when_taking()
 
+    def step_out(self) -> None:
+        """They are among no others."""
+
     def deliver(self, event: Event) -> None:
         """Something of their own, as a client delivers it."""
         if self.audience is not None:

@@ -194,6 +194,7 @@ async def test_an_unchanged_file_is_not_sent_again(server: Server, tmp_path: Pat
     again = ("--etag-compare", saved, "-w", "%{http_code} %{size_download}")
     assert await server.curl("/a.txt", *again) == "304 0"
     (tmp_path / "root" / "a.txt").write_bytes(b"changed")
+    server.site.known.forget()
     assert await server.curl("/a.txt", *again) == "changed200 7"
 
 
@@ -275,7 +276,7 @@ async def test_http_2_breaks_off_a_file_that_shrinks(tls_server: Server, tmp_pat
     await until(got.exists)
     os.truncate(big, 100_000)
     _, _, code = await running
-    assert code == 18  # only a part of it arrived
+    assert code == 92  # its stream was reset
     assert await tls_server.curl("/a.txt", "--http2") == "0123456789"
 
 

@@ -63,7 +63,23 @@ WRONG: dict[str, list[object]] = {
     "add-header": ["", "x", "a b: c", "X: \u2028", "X: a\rb", 1],
     "max-body": ["x", "-1"],
     "keep-alive": ["0", "x"],
+    "head-timeout": ["0", "x"],
+    "stall-timeout": ["0", "x"],
+    "stat-interval": ["-1", "x"],
+    "body-rate": ["0", "x"],
+    "spool": ["", 1],
+    "max-spooled": ["0", "x"],
     "resource-script": ["", 1],
+    "alias": ["", "/media", "media=x", "/=x", "/a/../b=x", "/media=", 1],
+    "try-files": ["", "uri", "$uri $args", "=404", "/a/../b", "=404 $uri", 1],
+    "expires": ["", "image/*", "image=1d", "image/*=1q", "image/*=-1", 1],
+    "error-page": ["", "404", "200=/x", "404=x", "404=/", "404=/../x", 1],
+    "hsts": ["", "x", "-1", True],
+    "upload-token-file": ["", 1],
+    "max-upload": ["0", "x", "-1"],
+    "rate-limit": ["", "/api", "/api=10", "/api=0/s", "api=1/s", "/a=1/s burst=0", "/..=1/s", 1],
+    "auth": ["", "/private", "/private=", "private=x", "/a?b=x", "/%zz=x", 1],
+    "workers": ["x", "-1", "129", "1.5", True],
 }
 ANY_TEXT = {"tls", "quote", "message", "motd", "class"}
 """Text is never of the wrong form; in TOML a number is."""

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import pytest_twisted
 from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.events import DataReceived
 from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -19,6 +16,7 @@ from proto.web.events import EventStream, event_text
 from proto.web.request import WebRequest
 from proto.web.site import ProtoSite
 from tests.support import connect
+from tests.web.h2client import Listening
 from tests.web.sockets import Wire
 from tests.web.wire import ask, clock_now, hang_up, request_bytes
 
@@ -245,7 +243,7 @@ def test_no_stream_begins_while_the_server_stops() -> None:
     clock = clock_now()
     site = ProtoSite(Feed(clock), clock)
     protocol, wire = connect(site)
-    protocol.dataReceived(b"GET / HTTP/1.1\r\n")
+    protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n")
     site.farewell()
     protocol.dataReceived(b"\r\n")
     assert wire.value().startswith(b"HTTP/1.1 503 ")
@@ -262,7 +260,7 @@ class Reader2:
         self.wire = Wire()
         self.wire.negotiatedProtocol = b"h2"
         self.server.makeConnection(self.wire)
-        self.client = H2Connection(H2Configuration())
+        self.client = Listening(H2Configuration())
         self.client.initiate_connection()
         self.client.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.client.increment_flow_control_window(1 << 30)
@@ -271,12 +269,10 @@ class Reader2:
         self.server.dataReceived(self.client.data_to_send())
         (self.stream,) = self.feed.streams
 
-    async def read(self) -> list[Any]:
+    def read(self) -> list[Any]:
         """What came: data as bytes, and other events by their names."""
-        from twisted.internet import reactor
-
-        for _ in range(9):  # HTTP/2 writes from turn to turn of the real reactor
-            await deferLater(cast(IReactorTime, reactor), 0)
+        for _ in range(9):  # HTTP/2 writes from turn to turn
+            self.clock.advance(0)
         said = self.wire.value()
         self.wire.clear()
         return [
@@ -284,43 +280,40 @@ class Reader2:
             for each in self.client.receive_data(said)
         ]
 
-    async def is_closed(self) -> bool:
+    def is_closed(self) -> bool:
         """End the connection; whether the stream has ended before."""
         self.clock.advance(0)
         was = self.feed.closed == 1
         hang_up(self.server)
-        await self.read()
+        self.read()
         return was and self.feed.closed == 1
 
 
-@pytest_twisted.ensureDeferred
-async def test_http_2_has_events_too() -> None:
+def test_http_2_has_events_too() -> None:
     reader = Reader2()
-    head = await reader.read()
+    head = reader.read()
     assert "ResponseReceived" in head
     assert b":\n\n" in head
     reader.stream.send("x")
-    assert await reader.read() == [b"data: x\n\n"]
+    assert reader.read() == [b"data: x\n\n"]
     reader.stream.end()
-    assert "StreamEnded" in await reader.read()
-    assert await reader.is_closed()
+    assert "StreamEnded" in reader.read()
+    assert reader.is_closed()
 
 
-@pytest_twisted.ensureDeferred
-async def test_http_2_farewell_ends_the_streams() -> None:
+def test_http_2_farewell_ends_the_streams() -> None:
     reader = Reader2()
-    await reader.read()
+    reader.read()
     reader.site.farewell()
-    assert "StreamEnded" in await reader.read()
+    assert "StreamEnded" in reader.read()
     reader.clock.advance(1)
     assert reader.wire.disconnecting
-    assert await reader.is_closed()
+    assert reader.is_closed()
 
 
-@pytest_twisted.ensureDeferred
-async def test_http_2_what_is_above_the_window_waits() -> None:
+def test_http_2_what_is_above_the_window_waits() -> None:
     reader = Reader2(window=10, max_queue=100)
-    await reader.read()
+    reader.read()
     reader.stream.send("x" * 10)
     assert reader.stream.waiting == 0  # HTTP/2 has it, and is full now
     reader.stream.send("y")
@@ -328,26 +321,25 @@ async def test_http_2_what_is_above_the_window_waits() -> None:
     reader.stream.send("z" * 500)
     assert reader.feed.closed == 0
     reader.clock.advance(0)
-    assert "StreamReset" in await reader.read()
+    assert "StreamReset" in reader.read()
     assert not reader.wire.is_cut()  # its other streams go on
-    assert await reader.is_closed()
+    assert reader.is_closed()
 
 
-@pytest_twisted.ensureDeferred
-async def test_http_2_a_full_transport_is_heeded_whatever_the_window() -> None:
+def test_http_2_a_full_transport_is_heeded_whatever_the_window() -> None:
     reader = Reader2(window=1 << 30, max_queue=1000)
-    await reader.read()
+    reader.read()
     reader.wire.fill()
     reader.stream.send("x")
     reader.stream.send("y")
     assert reader.stream.waiting == 9
     reader.wire.drain()
-    assert b"".join(await reader.read()) == b"data: x\n\ndata: y\n\n"
+    assert b"".join(reader.read()) == b"data: x\n\ndata: y\n\n"
     reader.wire.fill()
     for _ in range(500):
         reader.stream.send("z")
     assert reader.feed.closed == 0
-    assert await reader.is_closed()
+    assert reader.is_closed()
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST"])

@@ -132,3 +132,11 @@ def test_sizes_are_for_people(size: int, text: str) -> None:
 @given(st.lists(st.binary(min_size=1, max_size=10).map(lambda name: Entry(name, False, 1, 1))))
 def test_any_names_make_a_page(entries: list[Entry]) -> None:
     assert listing((), entries).body.count(b"<td><a") == len(entries)
+
+
+def test_a_folder_that_takes_files_has_a_form_for_them() -> None:
+    form = b'enctype="multipart/form-data"'
+    assert form not in listing((), []).body
+    taking = listing((), [], takes_files=True)
+    assert form in taking.body
+    assert "form-action 'self'" in dict(taking.headers)["Content-Security-Policy"]

@@ -13,12 +13,21 @@ from twisted.web.server import NOT_DONE_YET
 
 from proto.web.accesslog import AccessLog
 from proto.web.handlers import Handlers
-from proto.web.request import LINGER_SECONDS
 from proto.web.response import HTTPError, Response
-from proto.web.site import ProtoSite
+from proto.web.site import PATIENT, ProtoSite
 from proto.web.tree import build_tree
 from tests.support import connect
-from tests.web.wire import ask, clock_now, hang_up, read_answer, site_for, split_answer
+from tests.web.wire import (
+    ask,
+    clock_now,
+    hang_up,
+    read_answer,
+    request_bytes,
+    site_for,
+    split_answer,
+)
+
+GET = request_bytes("/", "GET", {}, b"")
 
 
 class Page(Resource):
@@ -119,7 +128,7 @@ def test_an_answer_to_a_peer_that_left_is_dropped() -> None:
 
 def test_header_lines_of_one_name_are_joined() -> None:
     protocol, wire = connect(site_for(Page(lambda request: request.header("X-A").encode())))
-    protocol.dataReceived(b"GET / HTTP/1.1\r\nX-A: 1\r\nX-A: \xe9\r\n\r\n")
+    protocol.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nX-A: \xe9\r\n\r\n")
     assert read_answer(wire)[0].body == "1, é".encode()
 
 
@@ -139,7 +148,7 @@ def test_a_length_above_the_limit_is_refused_before_the_body_comes(tmp_path: Pat
     assert (answer.status, answer.headers["Connection"], rest) == (413, "close", b"")
     assert b"A request body may have 10 bytes here." in answer.body
     assert not hung_up(wire)
-    clock.advance(LINGER_SECONDS)
+    clock.advance(PATIENT.linger)
     assert hung_up(wire)
     hang_up(protocol)
     site.stopFactory()
@@ -200,3 +209,54 @@ def test_a_deferred_that_fires_when_the_request_is_over() -> None:
 
     ask(site_for(Page(watched)), "/")
     assert over == [None]
+
+
+# The end of an answer
+
+
+@pytest.mark.parametrize("written", [b"abc", b"abcdefgh"])
+def test_an_answer_that_is_not_as_long_as_it_says_is_the_last(written: bytes) -> None:
+    def miscount(request: Any) -> int:
+        request.setHeader(b"Content-Length", b"5")
+        request.write(written[:2])
+        request.write(written[2:])
+        request.finish()
+        return NOT_DONE_YET
+
+    protocol, wire = connect(site_for(Page(miscount)))
+    protocol.dataReceived(GET)
+    assert wire.value().endswith(b"\r\n\r\n" + written[:5])
+    assert wire.disconnecting
+
+
+def test_an_answer_of_unknown_length_ends_with_a_connection_of_http_1_0() -> None:
+    def endless(request: Any) -> int:
+        request.write(b"abc")
+        request.finish()
+        return NOT_DONE_YET
+
+    protocol, wire = connect(site_for(Page(endless)))
+    protocol.dataReceived(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert b"\r\nConnection: close\r\n" in wire.value()
+    assert wire.value().endswith(b"\r\n\r\nabc")
+    assert wire.disconnecting
+
+
+def test_a_resource_may_end_the_connection() -> None:
+    def last(request: Any) -> bytes:
+        request.setHeader(b"Connection", b"close")
+        return b"abc"
+
+    protocol, wire = connect(site_for(Page(last)))
+    protocol.dataReceived(GET)
+    assert wire.value().endswith(b"abc")
+    assert wire.disconnecting
+
+
+def test_a_malformed_form_is_a_bad_request() -> None:
+    protocol, wire = connect(site_for(Page(lambda request: b"")))
+    head = {"Content-Type": "multipart/form-data; boundary=x"}
+    protocol.dataReceived(request_bytes("/", "POST", head, b"--y") + GET)
+    first, rest = read_answer(wire)
+    assert (first.status, "Date" in first.headers) == (400, True)
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")

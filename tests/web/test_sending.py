@@ -10,12 +10,21 @@ import pytest
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 
 from proto.metrics import Metrics
-from proto.web.sending import CHUNK, TURN
+from proto.web.aside import Aside
+from proto.web.files import Opened
+from proto.web.ranges import Span, length_of
+from proto.web.reading import CHUNK
+from proto.web.request import WebRequest
+from proto.web.response import Response
+from proto.web.sending import TURN, send_file
 from proto.web.site import ProtoSite
 from proto.web.tree import build_tree
 from tests.support import connect
+from tests.web.threads import Held, Threads
 from tests.web.wire import clock_now, hang_up, read_answer
 
 GET = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -61,7 +70,9 @@ class Download:
         self.path.write_bytes(self.contents)
         self.clock: Clock = clock_now()
         self.metrics = Metrics()
-        site = ProtoSite(build_tree(folder, self.clock), self.clock, metrics=self.metrics)
+        tree = build_tree(folder, self.clock)
+        # What may be repeated is read in one go, and here is how all the rest is sent.
+        site = ProtoSite(tree, self.clock, metrics=self.metrics, repeat_seconds=0)
         self.protocol: Protocol
         self.protocol, _ = connect(site)
         self.wire = Wire()
@@ -191,3 +202,82 @@ def test_the_next_request_waits_for_the_file(tmp_path: Path) -> None:
     assert first.body == download.contents
     assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
     assert rest.endswith(download.contents)
+
+
+# Disks that make wait
+
+PROC = b"/proc/version"  # a file of which the kernel cannot say whether it is in memory
+
+
+class Waiting(Resource):
+    """Sends a file that is read aside, after some bytes that are in memory."""
+
+    isLeaf = True
+
+    def __init__(self, aside: Aside, length: int) -> None:
+        super().__init__()
+        self.aside = aside
+        self.length = length
+        self.file = Opened(os.open(PROC, os.O_RDONLY))
+
+    def render(self, request: WebRequest) -> int:
+        pieces = (b"before ", Span(0, self.length), b" after")
+        request.begin(Response(200), length_of(pieces))
+        send_file(request, self.file, pieces, request.owner.clock, self.aside, b"")
+        return NOT_DONE_YET
+
+
+def version() -> bytes:
+    with open(PROC, "rb") as file:
+        return file.read()
+
+
+def ask_for(resource: Resource) -> tuple[Protocol, StringTransport]:
+    protocol, wire = connect(ProtoSite(resource, clock_now()))
+    protocol.dataReceived(GET)
+    return protocol, wire
+
+
+def test_what_is_not_in_memory_is_read_in_a_thread_and_sent_in_its_place() -> None:
+    threads = Threads()
+    resource = Waiting(threads.aside, len(version()))
+    protocol, wire = ask_for(resource)
+    assert wire.value().endswith(b"before ")
+    threads.until(lambda: resource.file.fd < 0)
+    assert wire.value().endswith(b"before " + version() + b" after")
+    hang_up(protocol)
+    threads.aside.stop()
+
+
+def test_a_peer_that_leaves_while_the_disk_hangs_leaves_the_file_to_the_thread() -> None:
+    threads, held = Threads(size=1, share=1), Held()
+    stuck = threads.aside.run(b"", held)
+    resource = Waiting(threads.aside, len(version()))
+    protocol, wire = ask_for(resource)
+    hang_up(protocol)
+    assert resource.file.fd >= 0  # a thread may be reading it
+    held.let_go()
+    threads.until(lambda: resource.file.fd < 0)
+    assert wire.value().endswith(b"before ")
+    assert stuck.called
+    threads.aside.stop()
+
+
+def test_a_file_that_is_shorter_than_it_was_ends_the_connection_from_a_thread_too() -> None:
+    threads = Threads()
+    resource = Waiting(threads.aside, len(version()) + 1)
+    protocol, wire = ask_for(resource)
+    threads.until(lambda: wire.disconnecting)
+    hang_up(protocol)
+    threads.until(lambda: resource.file.fd < 0)
+    threads.aside.stop()
+
+
+def test_a_disk_that_is_asked_too_much_ends_the_answer() -> None:
+    threads = Threads()
+    threads.aside.stop()
+    resource = Waiting(threads.aside, len(version()))
+    protocol, wire = ask_for(resource)
+    assert wire.disconnecting
+    hang_up(protocol)
+    assert resource.file.fd < 0

@@ -1,9 +1,9 @@
 """How many bytes wait in memory for the disk, and who has to stop sending meanwhile.
 
 Two bounds.  Above `high` bytes in all everybody is paused until no more than `low` wait; above its
-share a single sender is paused until a quarter of it is left, so that one flood never stops the
-others.  What is on its way when somebody is paused is still taken: one read for each sender.
-Knows neither files nor sockets.
+share a single sender is paused until a quarter of it is free: so one flood never stops the others,
+and goes on while what came is being written.  What is on its way when somebody is paused is still
+taken, one read for each sender.  Knows neither files nor sockets.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ from proto.logfile.origin import Origin
 
 HIGH: Final = 8 * 1024 * 1024
 LOW: Final = 2 * 1024 * 1024
-SHARE: Final = 1024 * 1024
-"""Bytes that one sender may have in memory."""
+SHARE: Final = 2 * 1024 * 1024
+"""Bytes that one sender may have in memory.
+
+What the disk takes in a batch and what comes meanwhile: with half of it a lone sender stands still
+a quarter of the time.
+"""
 UNFINISHED: Final = 8 * 1024 * 1024
 """Bytes of lines not ended yet, of all senders together; above it they are cut where they are."""
 
@@ -115,7 +119,7 @@ class Budget:
         """So many of them wait no longer."""
         account.held -= size
         self.held -= size
-        if account.over and account.held * 4 <= self._share:
+        if account.over and account.held * 4 <= self._share * 3:
             account.over = False
             if account in self._accounts and not self._full:
                 account.set_paused(False)

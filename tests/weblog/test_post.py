@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proto.logfile.budget import SHARE
 from proto.logfile.framing import LineFraming
 from proto.logfile.intake import PIECE
 from proto.logfile.record import render
@@ -92,7 +93,7 @@ def test_a_large_body_is_taken_in_turns_and_waits_when_its_share_is_full() -> No
     taken = log.intake.budget.held
     assert 0 < taken <= CHUNK + PIECE
     log.turn()
-    assert 1024 * 1024 < log.intake.budget.held <= 1024 * 1024 + CHUNK + PIECE
+    assert SHARE < log.intake.budget.held <= SHARE + CHUNK + PIECE
     assert log.intake.budget.paused == 1
     drain(log)
     assert visit.told() == {"stored": 30_000}

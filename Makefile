@@ -20,7 +20,7 @@ check: $(VENV)/.tested  ## lint, format, types, import rules
 	$(BIN)/lint-imports --config setup.cfg
 
 unit: $(VENV)/.tested  ## the tests, with branch coverage
-	$(BIN)/python -m pytest -n 4 --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 test-reactor: $(VENV)/.tested  ## Twisted's own tests on the lean reactor and on epoll, compared; some minutes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'Twisted[test]'

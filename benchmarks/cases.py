@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks import chatcases, echocases, logcases, webcases
+from benchmarks import chatcases, doorcases, echocases, logcases, webcases
 from benchmarks.contest import Case
 from benchmarks.scale import Scale
 
@@ -15,4 +15,7 @@ BENCHMARKS: Final[dict[str, Callable[[Scale], list[Case]]]] = {
     "logfile": logcases.logfile,
     "lag": logcases.lag,
     "web": webcases.web,
+    "proxy": doorcases.proxy,
+    "wsgi": doorcases.wsgi,
+    "api": doorcases.api,
 }

@@ -8,12 +8,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from benchmarks import disk
+from benchmarks.beneath import Beneath
 from benchmarks.figures import Figure, Result, Sample, summary
 from benchmarks.load import Load
 from benchmarks.load.sockets import LoadFailed
@@ -44,6 +45,7 @@ class Case:
     remarks  what a reader of the table should know: who is left out and why
     beside   with whom everybody is compared; None: ours with everybody
     room     bytes that must be free where the servers keep their files
+    beneath  the server that all contestants stand in front of
     afresh   each round has a server of its own, whose folder is gone when the round is over
     """
 
@@ -54,6 +56,7 @@ class Case:
     remarks: Sequence[str] = ()
     beside: Sequence[str] | None = None
     room: int = 0
+    beneath: Beneath | None = None
     afresh: bool = False
 
 
@@ -111,10 +114,12 @@ def run(
     trouble = f"{folder} has less than {case.room >> 20:,} MiB free" if full else ""
     with tempfile.TemporaryDirectory(prefix="proto-bench-", dir=folder) as top:
         entries = [_Entry(each, trouble=trouble) for each in case.contestants]
-        if case.afresh:
-            _run_afresh(case, entries, rounds, seconds, cores, Path(top))
-        else:
-            _run_at_once(case, entries, rounds, seconds, cores, Path(top))
+        try:
+            with case.beneath.running(Path(top), cores) if case.beneath else nullcontext():
+                run_rounds = _run_afresh if case.afresh else _run_at_once
+                run_rounds(case, entries, rounds, seconds, cores, Path(top))
+        except ServerFailed as error:
+            return {each.name: f"the server beneath: {error}" for each in case.contestants}
         return {entry.contestant.name: entry.result(case.figure) for entry in entries}
 
 

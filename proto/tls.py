@@ -13,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL import SSL
+from OpenSSL._util import lib
 from OpenSSL.crypto import X509
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import (
@@ -38,6 +39,8 @@ CIPHERS: Final = AcceptableCiphers.fromOpenSSLCipherString(
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
+GROUPS: Final = (b"X25519MLKEM768:X25519:P-256:P-384", b"X25519:P-256:P-384")
+"""For the key exchange; the second where OpenSSL does not know the first (before 3.5)."""
 RECHECK: Final = 1.0
 """Seconds between two looks at the files; a look is two stat calls, at a handshake."""
 
@@ -141,6 +144,7 @@ class Certificates:
                 acceptableProtocols=list(self._protocols) or None,
                 trustRoot=_authorities(self._client_ca) if self._client_ca else None,
             )
+            _choose_groups(options.getContext())
             options.getContext().check_privatekey()
         except OSError as error:
             raise StartError(f"{error.filename}: {error.strerror}") from error
@@ -151,6 +155,12 @@ class Certificates:
                 "a password"
             ) from error
         return options
+
+
+def _choose_groups(context: SSL.Context) -> None:
+    # pyOpenSSL has the function, but no method for it; as it stands OpenSSL takes slow ones, too.
+    if not any(lib.SSL_CTX_set1_curves_list(context._context, names) for names in GROUPS):
+        raise StartError("OpenSSL knows none of the groups for TLS; reinstall cryptography")
 
 
 def _authorities(path: Path) -> Any:

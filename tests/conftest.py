@@ -10,6 +10,9 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+SLOW = ("/system/", "/benchmarks/", "/storage/")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that wait for real programs come first, so that none of them is left for the end."""
-    items.sort(key=lambda item: "/system/" not in str(item.path))
+    items.sort(key=lambda item: not any(each in str(item.path) for each in SLOW))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from OpenSSL import SSL
+from OpenSSL._util import lib
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, capturedLogs
@@ -195,7 +196,18 @@ def test_tls_1_1_is_not_spoken(tmp_path: Path) -> None:
         speaks(SSL.TLS1_1_VERSION, tmp_path)
 
 
-def speaks(version: int, folder: Path) -> bool:
+@pytest.mark.parametrize("group", [b"X25519MLKEM768", b"X25519", b"P-256", b"P-384"])
+def test_keys_are_exchanged_in_the_groups_of_the_profile(group: bytes, tmp_path: Path) -> None:
+    assert speaks(SSL.TLS1_3_VERSION, tmp_path, group)
+
+
+@pytest.mark.parametrize("group", [b"X448", b"P-521"])
+def test_keys_are_exchanged_in_no_other_group(group: bytes, tmp_path: Path) -> None:
+    with pytest.raises(SSL.Error):
+        speaks(SSL.TLS1_3_VERSION, tmp_path, group)
+
+
+def speaks(version: int, folder: Path, group: bytes = b"") -> bool:
     write_pair(folder)
     certificates = Certificates(str(folder), Clock().seconds, ())
     server = server_side(certificates)
@@ -203,6 +215,8 @@ def speaks(version: int, folder: Path) -> bool:
     context.set_min_proto_version(version)
     context.set_max_proto_version(version)
     context.set_cipher_list(b"ALL:@SECLEVEL=0")
+    if group:
+        assert lib.SSL_CTX_set1_curves_list(context._context, group)
     client = SSL.Connection(context, None)
     client.set_connect_state()
     shake_hands(server, client)

@@ -19,6 +19,7 @@ from typing import Final
 from benchmarks.figures import Sample, percentile
 from benchmarks.load import Target
 from benchmarks.load.dialect import PLAIN, Dialect
+from benchmarks.load.ears import Ears
 from benchmarks.load.meter import Meter
 from benchmarks.load.sockets import CHUNK, PATIENCE, Connections, LoadFailed, send_whole
 
@@ -28,6 +29,8 @@ others, lines are only counted, which is cheaper."""
 PACED_DELIVERIES: Final = 20_000
 """A second, in the second part; but at most PACED_LINES."""
 PACED_LINES: Final = 100
+MARK: Final = b"#"
+"""In every line that somebody says; the server's own lines have none."""
 STAMP: Final = re.compile(rb"@(\d{18})")
 """When a line was sent, in nanoseconds; every line has one, after the `#NN` of its sender."""
 
@@ -104,6 +107,7 @@ class Crowd:
         self._plan = plan
         self._lines = lines
         self._connections = connections
+        self._ears = Ears(connections, MARK)
         self._newcomers = counted()
         self._senders: dict[int, int] = {}  # descriptor -> number in the stamp
         self._witnesses: dict[int, int] = {}  # who hears it -> the sender who may go on then
@@ -125,6 +129,7 @@ class Crowd:
         steps = max(1, timed - 1)
         self._timed = {readers[at * (len(readers) - 1) // steps] for at in range(timed)}
         self._tails = dict.fromkeys([*self._witnesses, *self._timed], b"")
+        self._ears.attend(self._timed)
         if plan.frozen:
             self.frozen = self._knock(plan.frozen, receive_buffer=4096)
             self._connections.ignore(self.frozen)
@@ -147,6 +152,7 @@ class Crowd:
     def chatter(self, end: float) -> None:
         """Talk until then as fast as the server can."""
         self._chattering = True
+        self._ears.attend(self._witnesses)
         for number in self._senders:
             self._say(number, self._plan.window)
         while time.perf_counter() < end and not self._everything_said():
@@ -154,6 +160,7 @@ class Crowd:
         if self._lines and not self._everything_said():
             raise LoadFailed(f"{self._said} of {self._lines} lines in {PATIENCE:.0f} s")
         self._chattering = False
+        self._ears.attend(self._timed)
 
     def hear_the_rest(self) -> None:
         """Return when everybody has heard every line; raises LoadFailed if some are missing.
@@ -200,14 +207,13 @@ class Crowd:
         self.hear_the_rest()
 
     def _listen(self, until: float) -> None:
-        heard = self._witnesses if self._chattering else self._timed
-        for number, _ in self._connections.ready(until):
+        for number in self._ears.listen(until):
             data = self._connections.by_number[number].recv(CHUNK)
             if not data:
                 raise LoadFailed("the server hung up on somebody who listened")
-            self.delivered += data.count(b"#")  # the server's own lines have no stamp
-            if number in heard:
-                self._hear(number, data)
+            self.delivered += data.count(MARK)
+            self._hear(number, data)
+        self.delivered += self._ears.counted()
 
     def _everything_said(self) -> bool:
         return bool(self._lines) and self.delivered >= self._lines * self._hearers()

@@ -1,11 +1,14 @@
 /* Asks for one thing again and again, on many connections, one request at a time on each.
 
-       http PORT CONNECTIONS SIZE KEEP PATH SECONDS PATIENCE
+       http PORT CONNECTIONS SIZE KEEP PATH POSTED SECONDS PATIENCE
 
    SIZE is the bytes of the body; -1: those of the first answer.  With KEEP 0 each request has a
    connection of its own, and connecting is part of its time.  What it prints is told in load.h.
 
-   Every answer must have the status 200 and say how long it is (RFC 9112 section 6), and its body must
+   POSTED is JSON that each request brings; empty: nothing, and it is a GET.  The answers to a POST must
+   have the status 201 and may differ.
+
+   Every answer to a GET must have the status 200 and say how long it is (RFC 9112 section 6), and its body must
    have SIZE bytes and be the body of the first answer again.  Of bodies larger than COMPARED only the
    first on each connection, which is not measured, is compared; of the others the bytes are counted and
    the kernel throws them away, so that the server and not the copying here is the limit.  */
@@ -29,16 +32,16 @@ struct answer {
 };
 
 static long long size;
-static bool keep;
+static bool keep, posts;
 static char request[4096], block[BLOCK];
 static char *first_body;
 static size_t first_length; /* that has come of it */
 
 static void expect_size(long long announced)
 {
-    if (size < 0)
+    if (size < 0 && !posts)
         size = announced;
-    if (announced != size)
+    if (announced != size && !posts)
         fail("%lld bytes are announced, not %lld", announced, size);
     if (size > LARGEST)
         fail("a body of %lld bytes is too large to be compared", size);
@@ -60,7 +63,7 @@ static void begin_body(struct answer *answer)
 {
     const char *length = header(answer, "Content-Length");
     const char *coding = header(answer, "Transfer-Encoding");
-    if (strncmp(answer->head, "HTTP/1.", 7) != 0 || strncmp(answer->head + 8, " 200", 4) != 0)
+    if (strncmp(answer->head, "HTTP/1.", 7) != 0 || strncmp(answer->head + 8, posts ? " 201" : " 200", 4) != 0)
         fail("the answer was: %.*s", (int) strcspn(answer->head, "\r\n"), answer->head);
     if (coding != NULL && strncasecmp(coding, "chunked\r\n", 9) == 0) {
         answer->part = IN_CHUNK_SIZE;
@@ -95,6 +98,10 @@ static size_t take_head(struct answer *answer, const char *data, size_t count)
 
 static void compare(struct answer *answer, const char *data, size_t count)
 {
+    if (posts) {
+        answer->body += count;
+        return;
+    }
     if (answer->body + count > LARGEST || (size >= 0 && answer->body + count > (size_t) size))
         fail("more than %lld bytes came", size < 0 ? (long long) LARGEST : size);
     if (answer->body == first_length) { /* nobody is further: this is the first one itself */
@@ -167,10 +174,12 @@ static void take(struct answer *answer, const char *data, size_t count)
 /* The first answer of all is whole before there is a second one: `batch` is 1.  */
 static void end_answer(struct answer *answer)
 {
+    answer->is_first = false;
+    if (posts)
+        return;
     if (answer->body < (size_t) (size < 0 ? 0 : size))
         fail("%zu bytes came, not %lld", answer->body, size);
     size = answer->body;
-    answer->is_first = false;
 }
 
 /* The rest of a large body: the kernel counts what it throws away.  */
@@ -247,24 +256,30 @@ static void ask(struct load *load, struct connection *connection)
 
 int main(int count, char **words)
 {
-    if (count != 8) {
-        fprintf(stderr, "usage: http PORT CONNECTIONS SIZE KEEP PATH SECONDS PATIENCE\n");
+    if (count != 9) {
+        fprintf(stderr, "usage: http PORT CONNECTIONS SIZE KEEP PATH POSTED SECONDS PATIENCE\n");
         return 2;
     }
     struct load load = {.port = atoi(words[1]), .count = atoi(words[2]), .batch = 1,
-                        .patience = atof(words[7]), .ask = ask, .hear = hear};
+                        .patience = atof(words[8]), .ask = ask, .hear = hear};
     size = atoll(words[3]);
     keep = atoi(words[4]);
     first_body = malloc(LARGEST);
-    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n",
-                          words[5], keep ? "" : "Connection: close\r\n");
+    const char *posted = words[6], *closing = keep ? "" : "Connection: close\r\n";
+    char fields[128] = "";
+    posts = *posted != '\0';
+    if (posts)
+        snprintf(fields, sizeof fields, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                 strlen(posted));
+    int length = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s\r\n%s",
+                          posts ? "POST" : "GET", words[5], fields, closing, posted);
     if (load.count < 1 || length >= (int) sizeof request || first_body == NULL) {
         fprintf(stderr, "http: a number is out of range\n");
         return 2;
     }
     connect_all(&load);
     wait_for_go(&load);
-    run(&load, atof(words[6]));
+    run(&load, atof(words[7]));
     tell(&load);
     return 0;
 }

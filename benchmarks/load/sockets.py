@@ -59,6 +59,10 @@ class Connections:
     def __iter__(self) -> Iterator[socket.socket]:
         return iter(self.by_number.values())
 
+    def fileno(self) -> int:
+        """The descriptor of the epoll."""
+        return self._epoll.fileno()
+
     def add(self, *, receive_buffer: int = 0) -> socket.socket:
         """One more."""
         connection = connect(self.port, receive_buffer=receive_buffer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -93,6 +93,17 @@ class Opened:
             datagrams.way.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What starts and ends with a service, in the process that serves: threads, programs."""
+
+    start: Callable[[], None] = lambda: None
+    close: Callable[[], Deferred[None] | None] = lambda: None
+    """Called when no peer is left."""
+    reopen: Callable[[], None] = lambda: None
+    """SIGHUP: open files again and read again what can change."""
+
+
 class DoorService(Service):
     """One service: its factory, its doors, and how it ends."""
 
@@ -123,6 +134,7 @@ class DoorService(Service):
         self.places: list[str] = []
         """Where it listens, as people read it: `chat on tcp 0.0.0.0:12345`."""
         self.ready = False
+        self.parts: Sequence[Part] = ()
         self.grace = grace
         self._opened = opened
         self._failed: str | None = None
@@ -150,6 +162,8 @@ class DoorService(Service):
 
     def startService(self) -> None:
         super().startService()
+        for part in self.parts:
+            part.start()
         self._start()
         self.ready = True
 
@@ -191,6 +205,8 @@ class DoorService(Service):
         await self._until_empty(ABORT_DEADLINE)
         self.keeper.close()
         self.keeper.factory.doStop()
+        for part in self.parts:
+            await maybeDeferred(part.close)
         await maybeDeferred(self._close)
 
     async def _until_empty(self, deadline: float) -> None:

@@ -17,18 +17,22 @@ from proto.tap.launch import launch
 from proto.tap.options import ENDPOINT, ListenSettings, ProcessSettings, SettingsOptions
 from proto.tap.process import Process
 from proto.tap.service import DoorService, open_doors
+from proto.tap.webdoors import DoorSettings, check_doors, mount_doors
 from proto.tap.webfiles import FileSettings, FolderOptions, Folders, check_folder, check_folders
 from proto.tap.webgate import GateSettings, put_gate
 from proto.tap.webgate import check as check_gate
-from proto.tap.webhttp import HttpSettings, patience_of, spools_of
+from proto.tap.webhttp import HttpSettings, open_files, patience_of, spools_of
 from proto.web.accesslog import AccessLog
+from proto.web.aliases import Aliases
 from proto.web.choosing import INDEX_NAMES
 from proto.web.connection import WebConnection
 from proto.web.handlers import Handlers
 from proto.web.mime import DEFAULT_TYPE, MediaTypes
-from proto.web.roots import resource_from_class, resource_from_script
+from proto.web.mounts import Mounts
+from proto.web.roots import add_handlers, check_script, resource_from_class, resource_from_script
 from proto.web.site import IDLE_SECONDS, MAX_BODY, ProtoSite
-from proto.web.tree import build_tree, standard_handlers
+from proto.web.static import Files
+from proto.web.tree import Tree, add_greeting, build_tree
 from proto.web.visits import Visits
 
 ALPN = (b"h2", b"http/1.1")
@@ -69,7 +73,9 @@ def _file_name(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebSettings(CrewSettings, GateSettings, FileSettings, HttpSettings, ListenSettings):
+class WebSettings(
+    CrewSettings, GateSettings, FileSettings, DoorSettings, HttpSettings, ListenSettings
+):
     """The web server's settings; those that Twisted's own web has keep its meaning."""
 
     port: tuple[Any, ...] = setting(
@@ -125,6 +131,9 @@ class WebSettings(CrewSettings, GateSettings, FileSettings, HttpSettings, Listen
     keep_alive: float = setting(
         seconds(0.1), IDLE_SECONDS, "seconds that an idle connection is kept for the next request"
     )
+    handlers: Path | None = setting(
+        PATH, None, "run this Python script, which finds `handlers` and registers its own"
+    )
     class_: str | None = setting(TEXT, None, "serve this resource class instead")
     resource_script: Path | None = setting(
         PATH, None, "serve the resource that this .rpy script makes instead"
@@ -160,8 +169,15 @@ def build(settings: WebSettings, process: Process, role: Role | None = None) -> 
     access_log = AccessLog(log_path, process.reactor, metrics=process.metrics)
     folders = Folders(settings, _folder_options(settings), process, visits)
     files = folders.resource()
-    handlers = standard_handlers()
-    root, reload_gate = put_gate(_root(settings, process, files, handlers), settings, process)
+    handlers, mounts = Handlers(), Mounts()
+    parts = mount_doors(settings, process, mounts, handlers)
+    if settings.handlers:
+        add_handlers(settings.handlers, handlers)
+    if not mounts.takes_all:
+        add_greeting(handlers)
+    tree = _tree(process, files, handlers, mounts)
+    inner = _other_root(settings) or tree
+    root, reload_gate = put_gate(inner, settings, process)
     site = ProtoSite(
         root,
         process.reactor,
@@ -169,7 +185,7 @@ def build(settings: WebSettings, process: Process, role: Role | None = None) -> 
         visits=visits,
         metrics=process.metrics,
         display_tracebacks=settings.display_tracebacks,
-        max_body=max(settings.max_body, settings.max_upload if settings.upload else 0),
+        max_body=settings.max_body,
         timeout=settings.keep_alive,
         add_headers=settings.add_header,
         error_pages=folders.error_pages(),
@@ -177,11 +193,13 @@ def build(settings: WebSettings, process: Process, role: Role | None = None) -> 
         parses_multipart=not settings.upload,
         patience=patience_of(settings),
         spools=spools_of(settings),
-        streams=handlers.streams,
+        open_files=open_files(),
+        streams=tree.streams if inner is tree else None,
+        body_limit=tree.body_limit if inner is tree else None,
         # Nobody knows what somebody else's root does before it hands out a file.
         repeat_seconds=settings.stat_interval if files else 0.0,
     )
-    if not (files or settings.class_ or settings.resource_script):
+    if not (files or mounts or settings.handlers or settings.class_ or settings.resource_script):
         process.log.warn(
             "web serves no files, as no --path was given: only /hello/<name>, /health and /metrics"
         )
@@ -198,9 +216,13 @@ def build(settings: WebSettings, process: Process, role: Role | None = None) -> 
     def reopen() -> None:
         access_log.reopen()
         reload_gate()
+        for part in parts:
+            part.reopen()
 
     grace = process.settings.grace
-    return role.made(keeper, opened, process.reactor, grace, settings, reopen=reopen)
+    service = role.made(keeper, opened, process.reactor, grace, settings, reopen=reopen)
+    service.parts = parts
+    return service
 
 
 def check(settings: WebSettings, alone: bool = False) -> None:
@@ -212,6 +234,7 @@ def check(settings: WebSettings, alone: bool = False) -> None:
     if path is not None:
         check_folder("--path ", path)
     check_folders(settings)
+    check_doors(settings)
     roots = [
         ("--path", path),
         ("--alias", settings.alias and not path),
@@ -222,6 +245,10 @@ def check(settings: WebSettings, alone: bool = False) -> None:
     ]
     if len(given) > 1:
         raise StartError(f"{' and '.join(given)}: only one of them can be served; leave out one")
+    if settings.handlers and (settings.class_ or settings.resource_script):
+        raise StartError("--handlers are for our own tree: leave out --class and --resource-script")
+    if settings.handlers:
+        check_script(settings.handlers)
     if settings.display_tracebacks and settings.notracebacks:
         raise StartError("--display-tracebacks and --notracebacks: leave out one")
     if settings.try_files and (settings.ignore_ext or settings.allow_ignore_ext):
@@ -243,19 +270,24 @@ def _folder_options(settings: WebSettings) -> FolderOptions:
     )
 
 
-def _root(
-    settings: WebSettings, process: Process, files: IResource | None, handlers: Handlers
-) -> IResource:
+def _other_root(settings: WebSettings) -> IResource | None:
     if settings.class_:
         return resource_from_class(settings.class_)
     if settings.resource_script:
         return resource_from_script(settings.resource_script)
+    return None
+
+
+def _tree(
+    process: Process, files: Files | Aliases | None, handlers: Handlers, mounts: Mounts
+) -> Tree:
     apart = bool(process.settings.metrics_port)
     tree = build_tree(
         None,
         process.reactor,
         files=files,
         handlers=handlers,
+        mounts=mounts,
         metrics=None if apart else process.metrics,
         ready=None if apart else process.ready,
     )

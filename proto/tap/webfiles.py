@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from twisted.web.resource import IResource
-
 from proto.config import PATH, flag, parsed, setting, size, whole
 from proto.errors import StartError
 from proto.tap.process import Process
@@ -31,6 +29,9 @@ MAX_UPLOAD: Final = 100 * 1024 * 1024
 # Making a coding keeps a processor busy, and each that waits has up to 1 MiB in memory.
 _MAKERS: Final = 2
 _MADE_LATER: Final = 32
+# So does listing a folder of many names.
+_LISTERS: Final = 4
+_LISTED_LATER: Final = 200
 
 Alias = tuple[Names, Path]
 Page = tuple[tuple[int, ...], str]
@@ -156,6 +157,9 @@ class Folders:
             waiting=_MADE_LATER,
         )
         self._made = MadeBodies(self._making)
+        self._listers = DiskThreads(
+            reactor.callFromThread, name="list", size=_LISTERS, share=1, waiting=_LISTED_LATER
+        )
         self._visits = visits
         token = settings.upload_token_file if settings.upload else None
         self._uploads = Uploads(read_token(token), settings.max_upload) if token else None
@@ -168,7 +172,7 @@ class Folders:
                 codings=" and no ".join(sorted(lacking)),
             )
 
-    def resource(self) -> IResource | None:
+    def resource(self) -> Files | Aliases | None:
         """What serves all of them; None when there is no folder."""
         given = [((), self._options.path)] if self._options.path else []
         folders = [self._files(names, path) for names, path in (*given, *self._settings.alias)]
@@ -209,6 +213,7 @@ class Folders:
             expires=Expires(self._settings.expires),
             visits=self._visits,
             aside=DiskThreads(self._reactor.callFromThread),
+            listers=self._listers,
             made=self._made,
             uploads=self._uploads,
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from proto.config import PATH, seconds, setting, whole
 from proto.errors import StartError
@@ -13,6 +15,7 @@ from proto.web.patience import Patience
 from proto.web.spool import FILES, Spools
 
 _PATIENCE = Patience()
+MOST_FILES: Final = 65536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +63,11 @@ def spools_of(settings: HttpSettings) -> Spools:
     if folder is not None and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         raise StartError(f"--spool {folder}: no folder that can be written to; create it: mkdir -p")
     return Spools(folder, files=settings.max_spooled)
+
+
+def open_files() -> int:
+    """How many files may be open for peers that take their time: half of what the process may."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return (
+        MOST_FILES if descriptors == resource.RLIM_INFINITY else min(MOST_FILES, descriptors // 2)
+    )

@@ -38,6 +38,11 @@ class Aliases(Resource):
         super().__init__()
         self._folders = Prefixes((files.base, files) for files in folders)
 
+    def body_limit(self, request: WebRequest) -> int | None:
+        """The bytes of a body that brings files; None for others.  Raises HTTPError."""
+        found = self._folders.find(request.target.segments)
+        return None if found is None else found[1].body_limit(request)
+
     # Twisted calls this.
     def render(self, request: WebRequest) -> int:
         found = self._folders.find(request.target.segments)

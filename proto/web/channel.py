@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 HELD: Final = 16 * 1024
 """Bytes behind the request that is being answered, above which the peer is read no more."""
+TOO_SLOW: Final = 408
+"""The status in the access log of a body that came too slowly."""
 REQUESTS_AT_ONCE: Final = 16
 """Pipelined requests that are answered before others have their turn."""
 
@@ -196,6 +198,11 @@ class Channel(Carried):
         """Hang up at once."""
         self._is_deaf = self._has_hung_up = True
         self._networkProducer.abortConnection()
+
+    def _abort_slow_body(self) -> None:
+        for request in self.requests:
+            request.lost_as = TOO_SLOW
+        self.abort()
 
     def _end(self) -> None:
         """Hang up after the answer; hear the peer out if it has more to say."""
@@ -378,7 +385,7 @@ class Channel(Carried):
         if self._lingers_until is not None:
             return self._lingers_until, self.loseConnection
         if self._body is not None:
-            return None if self._body_is_held else (self._body_due(), self.abort)
+            return None if self._body_is_held else (self._body_due(), self._abort_slow_body)
         if self.requests or self._buffer or self._waitingForTransport:
             return None
         if self._head_since is not None:

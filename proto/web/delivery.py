@@ -12,6 +12,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from proto.addresses import group_of, host_of
 from proto.web.answering import answer_with, answer_without_body, cut
 from proto.web.aside import Aside
 from proto.web.encodings import IDENTITY
@@ -20,8 +21,8 @@ from proto.web.ranges import Piece, length_of
 from proto.web.reading import read_whole
 from proto.web.representation import Representation, Selected
 from proto.web.request import WebRequest
-from proto.web.response import Response
-from proto.web.sending import close_aside, send_file
+from proto.web.response import HTTPError, Response
+from proto.web.sending import close_aside, send_file, stays_open
 from proto.web.visits import MAX_PAGE, Visits, with_footer
 
 _PAGE: Final = "text/html"
@@ -73,8 +74,10 @@ class Delivery:
             response, pieces = self._answer_with(
                 selected.representation, selected.file.status.st_size, request
             )
-            request.begin(response, length_of(pieces))
             is_sent = request.verb != "HEAD" and bool(pieces)
+            if is_sent and stays_open(request, pieces):
+                _check_open_files(request)
+            request.begin(response, length_of(pieces))
             if not is_sent:
                 request.write(b"")
                 request.finish()
@@ -133,6 +136,12 @@ class Delivery:
         self, chosen: Representation, size: int, request: WebRequest
     ) -> tuple[Response, tuple[Piece, ...]]:
         return answer_with(chosen, size, request.verb, request.header, self._clock.seconds())
+
+
+def _check_open_files(request: WebRequest) -> None:
+    """Raises HTTPError, 503, when peers that take their time hold too many files open."""
+    if not request.owner.open_files.fits(group_of(host_of(request.client))):
+        raise HTTPError(503, "Too many files are being read.", [("Retry-After", "5")])
 
 
 def _plain(chosen: Representation) -> Representation:

@@ -21,6 +21,10 @@ _OVERHEAD: Final = 32  # RFC 9113, 6.5.2
 
 Field = tuple[bytes, bytes]
 
+# Those of WebDAV too (RFC 4918, 9): where there is none, whoever answers for the path refuses them.
+_METHODS: Final = KNOWN_METHODS | frozenset(
+    {"COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "UNLOCK"}
+)
 _FLAGS: Final = HeaderValidationFlags(
     is_client=False, is_trailer=False, is_response_header=False, is_push_promise=False
 )
@@ -118,7 +122,7 @@ def _check_pseudo(pseudo: dict[bytes, bytes]) -> None:
     if not _NAME.fullmatch(method.lower()):
         raise HTTPError(400, "The method is malformed.")
     name = method.decode("ascii")
-    if name not in KNOWN_METHODS:
+    if name not in _METHODS:
         raise refusal_of(name, ())
     target = pseudo[b":path"]
     is_of_server = target == b"*" and method == b"OPTIONS"

@@ -49,7 +49,7 @@ class Sender:
 
     def wake(self, stream: Stream) -> None:
         """Give a stream its turn if it can send something."""
-        if stream.in_turn or not (stream.queued or stream.is_ending):
+        if stream.in_turn or not (stream.queued or stream.is_ending) or stream.holds(MAX_FRAME):
             return
         if not stream.queued or self._state.local_flow_control_window(stream.streamID) > 0:
             stream.in_turn = True
@@ -64,7 +64,7 @@ class Sender:
         """Make a frame of the next answer; how many of its bytes.  `done` hears of an end."""
         stream = self._turns.popleft()
         stream.in_turn = False
-        if stream.is_gone:
+        if stream.is_gone or stream.holds(MAX_FRAME):
             return 0
         number, data = stream.streamID, b""
         if stream.queued:
@@ -86,6 +86,8 @@ class Sender:
         return len(data)
 
     def forget(self, stream: Stream) -> None:
-        """Nothing of this answer is sent any more."""
+        """Nothing of this answer is sent any more, and its body no longer fills the window."""
         self.waiting -= stream.queued
-        stream.forget()
+        unread = stream.forget()
+        if unread and not self._state.has_sent_goaway():
+            self._state.acknowledge_received_data(unread, stream.streamID)

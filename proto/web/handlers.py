@@ -75,11 +75,13 @@ class Handlers:
 
         Raises:
             ValueError: the path template makes no sense.
+            TypeError: the handler cannot be called with the request and the named segments.
         """
         names = dict.fromkeys(methods)
         if "GET" in names:
             names["HEAD"] = None
         is_path = isinstance(pattern, str)
+        _check_signature(pattern, handler)
         self._routes.append(
             _Route(
                 PathTemplate(pattern) if isinstance(pattern, str) else None,
@@ -144,6 +146,21 @@ class Handlers:
         for middleware in reversed(self._middleware):
             answer = middleware(answer)
         return answer
+
+
+def _check_signature(pattern: str | Predicate, handler: Handler) -> None:
+    if not callable(handler):
+        raise TypeError(f"the handler of {pattern!r} is no function: {handler!r}")
+    try:
+        signature = inspect.signature(handler)
+    except ValueError:  # some that are written in C do not tell
+        return
+    named = PathTemplate(pattern).names if isinstance(pattern, str) else ()
+    try:
+        signature.bind(None, **dict.fromkeys(named))
+    except TypeError as error:
+        given = ", ".join(("the request", *named))
+        raise TypeError(f"the handler of {pattern!r} is called with {given}: {error}") from error
 
 
 class HandlerResource(Resource):

@@ -157,7 +157,8 @@ class Http2Connection(H2Connection):
     def endRequest(self, streamID: int) -> None:
         stream = self.streams.get(streamID)
         if stream is not None:
-            stream.is_ending = True
+            if not stream.is_ending:
+                stream.end()
             self._sender.wake(stream)
             self._soon()
 
@@ -221,6 +222,7 @@ class Http2Connection(H2Connection):
         if stream.is_answered:
             self._forget(stream)
         else:
+            self._sender.wake(stream)
             self._complete.append(stream)
 
     def _requestAborted(self, event: StreamReset) -> None:
@@ -372,8 +374,11 @@ class Http2Connection(H2Connection):
             for due, then in stream.deadlines(self._listener.partial(stream.streamID)):
                 yield due, partial(self._overdue, stream, then)
 
-    def _overdue(self, stream: Stream, then: HTTPError | ErrorCodes) -> None:
+    def _overdue(self, stream: Stream, then: HTTPError | ErrorCodes | None) -> None:
         if stream.is_gone:
+            return
+        if then is None:
+            stream.end_now()
             return
         if isinstance(then, HTTPError):
             stream.refuse(then)

@@ -43,8 +43,8 @@ class PathTemplate:
         if not template.startswith("/"):
             raise ValueError(f"the path template {template!r} must begin with a slash")
         self._parts = [_part(segment, template) for segment in template[1:].split("/")]
-        names = [part.name for part in self._parts if isinstance(part, _Parameter)]
-        if len(set(names)) < len(names):
+        self.names = [part.name for part in self._parts if isinstance(part, _Parameter)]
+        if len(set(self.names)) < len(self.names):
             raise ValueError(f"a name occurs twice in the path template {template!r}")
 
     def match(self, segments: Sequence[bytes]) -> dict[str, Value] | None:

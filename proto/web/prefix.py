@@ -1,9 +1,10 @@
 """A path and everything below it, whatever way a request spells it.  No twisted, no request.
 
 It covers rather too much than too little: empty segments (`//private`), an encoded slash
-(`/private%2fx`), case and the two ways to write an accented letter make no difference.  So whatever
-stands behind it, a file system that ignores case or somebody's own resources, cannot be reached
-by a second name of the same path.
+(`/private%2fx`), a backslash, parameters (`/private;x`), dots and blanks at the end of a segment,
+case and the two ways to write an accented letter make no difference.  So whatever stands behind it,
+a file system that ignores case, somebody's own resources or another server, cannot be reached by a
+second name of the same path.
 """
 
 from __future__ import annotations
@@ -48,4 +49,5 @@ def parts_of(segments: Sequence[bytes]) -> Parts:
     if not whole.isascii():
         # Folding may undo a normal form: this is the Unicode standard's caseless matching (D145).
         whole = unicodedata.normalize("NFD", unicodedata.normalize("NFD", whole).casefold())
-    return tuple(filter(None, whole.casefold().split("/")))
+    names = whole.casefold().replace("\\", "/").split("/")
+    return tuple(filter(None, (name.partition(";")[0].rstrip(". ") for name in names)))

@@ -14,6 +14,7 @@ from twisted.web import server
 from twisted.web.http import HTTPChannel, parse_qs
 from twisted.web.http_headers import Headers
 
+from proto.addresses import group_of, host_of
 from proto.web.fields import Fields
 from proto.web.incoming import BodyLost, IncomingBody
 from proto.web.response import KNOWN_METHODS, HTTPError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from proto.web.spool import Spool
 
 
+CLIENT_LEFT: Final = 499
+"""nginx's status for "the peer hung up before it was answered"."""
 FORM_BYTES: Final = 1024 * 1024
 """A longer form is not parsed into `args`; neither is one with more of the following."""
 FORM_FIELDS: Final = 1000
@@ -46,6 +49,8 @@ class Receiving(server.Request):
     """Bytes that the body may have."""
     has_arrived = False
     """It is being answered."""
+    lost_as = CLIENT_LEFT
+    """Its status in the access log if the connection ends before it is answered."""
     _body_bytes = 0
     _spool: Spool | None = None
     _args: Any = None
@@ -185,19 +190,20 @@ class Receiving(server.Request):
             self.method, self.uri = self.channel.command, self.channel.path
             self.clientproto = b"HTTP/2.0"
         limit = self.owner.streams(self)
-        self.most_body = self.owner.max_body if limit is None else limit
-        if length is not None and length > self.most_body:
-            self.refuse_body(self.too_long())
-        elif limit is not None:
+        try:
+            self.most_body = self.owner.body_limit(self) if limit is None else limit
+            if length is not None and length > self.most_body:
+                raise self.too_long()
+            if limit is None:
+                self._spool = self.owner.spools.open(length, group_of(host_of(self.client)))
+        except HTTPError as error:
+            self.refuse_body(error)
+            return
+        if limit is not None:
             self._stream()
-        else:
-            try:
-                self._spool = self.owner.spools.open(length)
-            except HTTPError as error:
-                self.refuse_body(error)
 
     def handleContentChunk(self, data: bytes) -> None:
-        if not self.wants_body:
+        if not (data and self.wants_body):  # a frame of HTTP/2 may be empty
             return
         self._body_bytes += len(data)
         if self._body_bytes > self.most_body:

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 JOINED: Final = 16 * 1024
 """Bytes that are copied to leave together with the head; more are cheaper to send as they are."""
-CLIENT_LEFT: Final = 499  # nginx's status for "the peer hung up before it was answered"
 _REPRESENTATION: Final = (
     b"Accept-Ranges",
     b"Cache-Control",
@@ -278,10 +277,10 @@ class WebRequest(Receiving):
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
-        # A request that never arrived in full has no line of its own.
-        if not self.finished and self.has_arrived:
+        # What is not even a head is no request, and has no line of its own.
+        if not self.finished and hasattr(self, "method"):
             if not self.startedWriting:
-                self.code = CLIENT_LEFT
+                self.code = self.lost_as
             self.owner.count_abort()
             self.owner.log(self)
 

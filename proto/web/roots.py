@@ -1,19 +1,22 @@
-"""A root resource that somebody else wrote: `--class` and `--resource-script`.
+"""What somebody else wrote: a root resource (`--class`, `--resource-script`), or `--handlers`.
 
-What they render is served like our own tree: with the limits, the error pages, the access log and
-the header fields of `proto.web.site.ProtoSite`.
+It is served like our own tree: with the limits, the error pages, the access log and the header
+fields of `proto.web.site.ProtoSite`.
 """
 
 from __future__ import annotations
 
 import runpy
+import sys
 from pathlib import Path
+from traceback import extract_tb
 
 from twisted.python.components import Componentized
 from twisted.python.reflect import namedAny
 from twisted.web.resource import IResource
 
 from proto.errors import StartError
+from proto.web.handlers import Handlers
 
 
 def resource_from_class(name: str) -> IResource:
@@ -54,6 +57,40 @@ def resource_from_script(path: Path) -> IResource:
             f"--resource-script {path} cannot be run ({_told(error)}): mend the script"
         ) from error
     return _checked(made, f"--resource-script {path}")
+
+
+def add_handlers(path: Path, handlers: Handlers) -> None:
+    """Run a script once, which registers handlers: `handlers.register("/hello", hello)`.
+
+    What lies beside it can be imported.
+
+    Raises:
+        StartError: it cannot be run.
+    """
+    check_script(path)
+    sys.path.insert(0, str(path.absolute().parent))
+    try:
+        runpy.run_path(str(path), init_globals={"handlers": handlers})
+    except Exception as error:
+        lines = [
+            each.lineno for each in extract_tb(error.__traceback__) if each.filename == str(path)
+        ]
+        where = f", line {lines[-1]}" if lines else ""
+        raise StartError(
+            f"--handlers {path}{where} cannot be run ({_told(error)}): mend the script"
+        ) from error
+
+
+def check_script(path: Path) -> None:
+    """Raises StartError for what is no Python script; it is not run."""
+    try:
+        compile(path.read_bytes(), str(path), "exec")
+    except OSError as error:
+        raise StartError(f"--handlers {path}: {error.strerror}; name a Python script") from error
+    except (SyntaxError, ValueError) as error:
+        raise StartError(
+            f"--handlers {path} cannot be run ({_told(error)}): mend the script"
+        ) from error
 
 
 def _checked(made: object, option: str) -> IResource:

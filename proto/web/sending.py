@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from proto.addresses import group_of, host_of
 from proto.reactor.backlog import CannotSendFile, FileTooShort
 from proto.reactor.connection import LeanConnection, sends_files
 from proto.web.aside import Aside, TooBusy
@@ -57,6 +58,12 @@ def send_file(
         FileSender(request, file, pieces, clock, aside, place).start()
 
 
+def stays_open(request: WebRequest, pieces: Sequence[Piece]) -> bool:
+    """Whether the file is open until the peer has taken its time to read."""
+    spans = [piece for piece in pieces if isinstance(piece, Span)]
+    return len(spans) != 1 or spans[0].length > _at_once(request)
+
+
 def _at_once(request: WebRequest) -> int:
     """Bytes of a body that are read in one go: more if others will get the same ones."""
     return LARGEST if request.is_repeatable else CHUNK
@@ -88,7 +95,14 @@ class _Sender:
         self._place = place
         self._is_over = False
         self._is_in_use = False  # a thread, or the kernel, has the descriptor
+        self._group: str | None = None  # for whom it counts as open
         request.when_over().addBoth(self._over)
+
+    def _count(self) -> None:
+        """The file is open for as long as the peer takes."""
+        if not self._is_over:
+            self._group = group_of(host_of(self._request.client))
+            self._request.owner.open_files.take(self._group)
 
     def _use(self, use: Deferred[Any]) -> Deferred[Any]:
         """Keep the file open until this is done."""
@@ -102,6 +116,8 @@ class _Sender:
 
     def _over(self, _: object) -> None:
         self._is_over = True
+        if self._group is not None:
+            self._request.owner.open_files.give(self._group)
         self._close_if_over()
 
     def _close_if_over(self) -> None:
@@ -144,9 +160,10 @@ class FileSender(_Sender):
 
     def start(self) -> None:
         """Send what fits into one chunk at once; more than that as a producer."""
-        if self._is_small():
+        if not stays_open(self._request, self._pieces):
             self._send(self._chunk)
         else:
+            self._count()
             self._is_registered = True
             self._request.registerProducer(self, True)
             self.resumeProducing()
@@ -164,10 +181,6 @@ class FileSender(_Sender):
     def stopProducing(self) -> None:
         self.pauseProducing()
         self._pieces.clear()
-
-    def _is_small(self) -> bool:
-        spans = [piece for piece in self._pieces if isinstance(piece, Span)]
-        return len(spans) == 1 and spans[0].length <= self._chunk
 
     def _go_on(self) -> None:
         self._send(TURN)
@@ -260,6 +273,7 @@ class KernelSender(_Sender):
 
     def start(self) -> None:
         """Write the head, and the file behind it."""
+        self._count()
         self._request.write(b"")
         self._go_on()
 

@@ -28,12 +28,14 @@ from proto.web.pages import SECURITY_HEADERS
 from proto.web.patience import Patience
 from proto.web.request import WebRequest
 from proto.web.response import KNOWN_METHODS
+from proto.web.shares import Shares
 from proto.web.spool import Spools
 from proto.web.visits import Visits
 
 MAX_BODY: Final = 16 * 1024 * 1024
 IDLE_SECONDS: Final = 60.0
 RETRY_AFTER_SECONDS: Final = 10
+OPEN_FILES: Final = 400
 
 _host_of: Final = lru_cache(1024)(host_of)
 PATIENT: Final = Patience()
@@ -42,8 +44,13 @@ Streams = Callable[[Any], int | None]
 """Whether a request is answered before its body is whole: the bytes that the body may have."""
 
 
-def _no_streams(request: object) -> None:
-    """Nobody reads bodies as they come."""
+BodyLimit = Callable[[Any], int | None]
+"""The bytes that a body may have which is answered when it is whole; None: as usual.  Asked when
+its head is here; raises HTTPError for a body that need not come."""
+
+
+def _as_usual(request: object) -> None:
+    """Nobody reads bodies as they come, and nobody has another limit."""
 
 
 class Endless(Protocol):
@@ -60,6 +67,8 @@ class ProtoSite(Site):
     `parses_multipart` such a form is left to who reads it as it comes, as `proto.web.upload` does.
     For `repeat_seconds` at most the answer from a file may be repeated to whoever sends the same
     head; this is not for a root that looks at who asks, or counts.
+    At most `open_files` files are open for peers that take their time to read, half of them for one
+    address.
     The access log and the visits are closed when the last listener stops.
     """
 
@@ -85,7 +94,9 @@ class ProtoSite(Site):
         patience: Patience = PATIENT,
         spools: Spools | None = None,
         streams: Streams | None = None,
+        body_limit: BodyLimit | None = None,
         repeat_seconds: float = 0.0,
+        open_files: int = OPEN_FILES,
     ) -> None:
         super().__init__(root, timeout=timeout, reactor=clock)
         self.clock = clock
@@ -94,7 +105,9 @@ class ProtoSite(Site):
         self.parses_multipart = parses_multipart
         self.patience = patience
         self.spools = spools or Spools()
-        self.streams = streams or _no_streams
+        self.streams = streams or _as_usual
+        self._body_limit = body_limit or _as_usual
+        self.open_files = Shares(open_files)
         self.heads = Heads()
         self.known = KnownAnswers(clock, seconds=repeat_seconds)
         self.leaving = False
@@ -155,6 +168,11 @@ class ProtoSite(Site):
         request.responseHeaders.preset(self._always)
         if self._hsts and request.isSecure():
             request.responseHeaders.setRawHeaders("Strict-Transport-Security", self._hsts)
+
+    def body_limit(self, request: object) -> int:
+        """The bytes that a body may have which is answered when it is whole.  Raises HTTPError."""
+        limit = self._body_limit(request)
+        return self.max_body if limit is None else limit
 
     def count_abort(self) -> None:
         """A peer left before its answer was complete."""

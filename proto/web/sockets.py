@@ -24,6 +24,8 @@ CLOSING_SECONDS: Final = 5.0
 """For the closing handshake, and then once more for the connection to end."""
 SLICE: Final = 2048
 """Bytes that are parsed at a time: what was inflated out of more could not be held back."""
+SHARE: Final = 1000
+"""Frames that one peer may have parsed in a turn of the reactor; then it is the others' turn."""
 
 
 class Listener(Protocol):
@@ -93,16 +95,18 @@ class Socket:
         "_listener",
         "_pinged",
         "_terms",
-        "_transport",
         "subprotocol",
+        "transport",
     )
-    _transport: Any
+    transport: Any
 
     def __init__(self, terms: Terms, agreement: Agreement, listener: Listener) -> None:
         self.subprotocol = agreement.subprotocol
         self._terms = terms
         self._listener: Listener | None = listener
-        self._dialogue = Dialogue(agreement.extensions, terms.max_message, self._receive)
+        self._dialogue = Dialogue(
+            agreement.extensions, terms.max_message, self._receive, self._deliver_held
+        )
         self._backlog = Backlog(self, terms.bounds)
         self._held: _Held | None = None
         self._deadline: IDelayedCall | None = None
@@ -162,7 +166,7 @@ class Socket:
             return
         if self._held is None:
             self._held = _Held()
-            self._transport.pauseProducing()
+            self.transport.pauseProducing()
         self._held.is_ending = False
 
     def resume_reading(self) -> None:
@@ -173,7 +177,7 @@ class Socket:
 
     # The connection calls these.
     def makeConnection(self, transport: Any) -> None:
-        self._transport = transport
+        self.transport = transport
         self._terms.sockets.add(self)
         transport.registerProducer(self._backlog, True)
         self._tell(lambda listener: listener.opened(self))
@@ -199,6 +203,7 @@ class Socket:
     # The resource calls this.
     def check(self, now: float, period: float) -> None:
         """Ping a peer that is silent for a period; cut off one that is for two."""
+        self._dialogue.rest()
         if self._held is not None:  # we ourselves do not listen
             self._heard = now
         silent = now - self._heard
@@ -210,7 +215,7 @@ class Socket:
 
     # The backlog calls these.
     def put(self, data: bytes) -> None:
-        self._transport.write(data)
+        self.transport.write(data)
 
     def drained(self) -> None:
         if self.is_open:
@@ -220,6 +225,7 @@ class Socket:
         self._drop(why)
 
     def _parse(self, data: bytes) -> None:
+        self._dialogue.frames = 0
         for start in range(0, len(data), SLICE):
             if self._gone:
                 return
@@ -229,6 +235,9 @@ class Socket:
             self._dialogue.receive_data(data[start : start + SLICE])
             if not self._gone:
                 self._answer()
+            if self._dialogue.frames > SHARE and self._held is None:
+                self.pause_reading()
+                self.resume_reading()
 
     def _answer(self) -> None:
         """Send what the protocol itself has to say; hang up when all is said."""
@@ -238,12 +247,15 @@ class Socket:
         if dialogue.is_over and not self._gone:
             self._gone = True
             code, reason = dialogue.outcome()
-            self._hang_up()
             self._deliver_held()
+            if not self._fate:
+                self._hang_up()
             self._end(code, reason)
 
     def _receive(self, message: str | bytes) -> None:
         self._terms.received.value += 1
+        if pongs := b"".join(self._dialogue.data_to_send()):
+            self._backlog.send(pongs)  # they answer what came before this message
         if self._held is not None:
             self._held.messages.append(message)
         else:
@@ -265,12 +277,16 @@ class Socket:
             self._deliver(held.messages.popleft())
         if held.is_ending and self._held is held:
             self._held = None
-            self._transport.resumeProducing()
+            self.transport.resumeProducing()
             self._parse(held.data)
 
     def _deliver_held(self) -> None:
+        """The peer has said its last: what waits to be heard is heard now, and can be answered."""
         held, self._held = self._held, None
-        for message in held.messages if held is not None else ():
+        if held is None:
+            return
+        self.transport.resumeProducing()  # its end is wanted
+        for message in held.messages:
             self._deliver(message)
 
     def _tell(self, call: Callable[[Listener], None]) -> None:
@@ -298,7 +314,7 @@ class Socket:
         close frame that says why: so only the writing side closes, and the rest is thrown away.
         A TLS layer does the same by itself.
         """
-        transport = self._transport
+        transport = self.transport
         self._backlog.release()
         transport.unregisterProducer()
         half_close = getattr(transport, "loseWriteConnection", None)
@@ -319,7 +335,7 @@ class Socket:
         self._gone = self._deaf = True
         self._backlog.close()
         self._cancel_deadline()
-        self._transport.abortConnection()
+        self.transport.abortConnection()
 
     def _set_deadline(self) -> None:
         self._cancel_deadline()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from proto.web.response import HTTPError
+from proto.web.shares import Shares
 
 IN_MEMORY: Final = 64 * 1024
 """Bytes of one body that wait in memory."""
@@ -26,8 +27,8 @@ AGAIN_SECONDS: Final = 5
 
 @dataclass(slots=True)
 class _Use:
+    files: Shares
     memory: int = 0
-    files: int = 0
 
 
 class Spools:
@@ -45,8 +46,7 @@ class Spools:
         self._folder = folder
         self._in_memory = in_memory
         self._most_memory = memory
-        self._most_files = files
-        self._use = _Use()
+        self._use = _Use(Shares(files))
 
     @property
     def memory(self) -> int:
@@ -56,19 +56,20 @@ class Spools:
     @property
     def files(self) -> int:
         """Files open now."""
-        return self._use.files
+        return self._use.files.all
 
-    def open(self, length: int | None = None) -> Spool:
+    def open(self, length: int | None = None, group: str = "") -> Spool:
         """Room for a body of so many bytes; None when nobody knows how many.
 
-        It has a file when it needs one: who announces much and sends little takes none.
+        It has a file when it needs one: who announces much and sends little takes none.  Of the
+        files one `group` of addresses has half at most.
 
         Raises:
             HTTPError: 503 when there is none now.
         """
         if length is not None and length > self._in_memory:
-            self.check_files()
-        return Spool(self)
+            self.check_files(group)
+        return Spool(self, group)
 
     # A spool calls these.
     def fits(self, size: int, more: int) -> bool:
@@ -76,30 +77,31 @@ class Spools:
         fits_all = self._use.memory + more <= self._most_memory
         return fits_all and size + more <= self._in_memory
 
-    def check_files(self) -> None:
+    def check_files(self, group: str) -> None:
         """Raises HTTPError, 503, when there may be no more of them."""
-        if self._use.files >= self._most_files:
+        if not self._use.files.fits(group):
             raise _no_room("Too many large requests are on their way")
 
     def in_memory(self) -> _InMemory:
         """An empty body."""
         return _InMemory(self._use)
 
-    def in_file(self) -> _InFile:
+    def in_file(self, group: str) -> _InFile:
         """An empty file.  Raises HTTPError, 503."""
-        self.check_files()
+        self.check_files(group)
         try:
             fd = _nameless(self._folder)
         except OSError as error:
             raise _no_room("There is no place for the request now") from error
-        return _InFile(fd, self._use)
+        return _InFile(fd, self._use.files, group)
 
 
 class Spool:
     """One body that is being received."""
 
-    def __init__(self, owner: Spools) -> None:
+    def __init__(self, owner: Spools, group: str) -> None:
         self._owner = owner
+        self._group = group
         self._memory: _InMemory | None = owner.in_memory()
         self._file: _InFile | None = None
 
@@ -138,7 +140,7 @@ class Spool:
         memory = self._memory
         assert memory is not None
         try:
-            self._file = self._owner.in_file()
+            self._file = self._owner.in_file(self._group)
         except HTTPError:
             self.close()
             raise
@@ -179,16 +181,17 @@ class _InMemory(BytesIO):
 class _InFile(BufferedRandom):
     """A body in a file, which is counted until it is closed."""
 
-    def __init__(self, fd: int, use: _Use) -> None:
+    def __init__(self, fd: int, files: Shares, group: str) -> None:
         super().__init__(FileIO(fd, "r+b"))
-        self._use = use
+        self._files = files
+        self._group = group
         self._is_counted = True
-        use.files += 1
+        files.take(group)
 
     def close(self) -> None:
         if self._is_counted:
             self._is_counted = False
-            self._use.files -= 1
+            self._files.give(self._group)
         with suppress(OSError):  # what is buffered need not get to a disk that is full
             super().close()
 

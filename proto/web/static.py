@@ -8,7 +8,7 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ from proto.web.choosing import INDEX_NAMES, Choosing, Found, NotThere, What
 from proto.web.conditional import Conditions
 from proto.web.delivery import Delivery, is_counted
 from proto.web.expires import Expires
-from proto.web.files import Absent, Exhausted, Forbidden, Root
+from proto.web.files import Absent, Exhausted, Forbidden, Opened, Root
 from proto.web.listing import listing
 from proto.web.made import MadeBodies
 from proto.web.mime import MediaTypes
@@ -58,13 +58,25 @@ class Asked:
         return self.names[0] if self.names else b""
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """An open folder that is going to be listed."""
+
+    opened: Opened
+    names: Names
+
+
+Decided = Selected | Folder | Response
+
+
 class Files(Resource):
     """The files of one folder, for GET and HEAD, and to store some more.
 
     `base` are the segments of the address of the folder itself.  `index` names are tried in a
     folder before it is listed; `ignore_ext` are extensions, with their dot, that a request may
-    leave out, and `*` stands for any.  `aside` asks the disk, `made` keeps codings, `uploads`
-    stores what is sent, if anything may be.
+    leave out, and `*` stands for any.  `aside` asks the disk, `listers` list
+    folders, which keeps a processor busy; `made` keeps codings, `uploads` stores what is sent, if
+    anything may be.
     """
 
     isLeaf = True
@@ -83,6 +95,7 @@ class Files(Resource):
         expires: Expires | None = None,
         visits: Visits | None = None,
         aside: Aside | None = None,
+        listers: Aside | None = None,
         made: MadeBodies | None = None,
         uploads: Uploads | None = None,
     ) -> None:
@@ -94,6 +107,7 @@ class Files(Resource):
         self._list_folders = list_folders
         self._counts = visits is not None
         self._aside = aside or AtOnce()
+        self._listers = listers or self._aside
         made = made or MadeBodies(AtOnce())
         self._choosing = Choosing(root, index=index, ignore_ext=ignore_ext, try_files=try_files)
         self._selecting = Selecting(root, types or MediaTypes(), expires, made.makers)
@@ -111,13 +125,19 @@ class Files(Resource):
             except NotInMemory:
                 pass
             else:
-                self._answer(decided, request)
+                self._answer(decided, request, asked)
                 return NOT_DONE_YET
         waiting = self._aside.run(asked.place, self.decide, asked, unwanted=self._drop)
-        self._answer_when(waiting, request)
+        self._answer_when(waiting, request, asked)
         return NOT_DONE_YET
 
-    def decide(self, asked: Asked, *, at_once: bool = False) -> Selected | Response:
+    def body_limit(self, request: WebRequest) -> int | None:
+        """The bytes of a body that brings files; None for others.  Raises HTTPError."""
+        if self._uploads is None or request.verb not in ("PUT", "POST"):
+            return None
+        return self._uploads.body_limit(request.verb, request.header("Authorization"))
+
+    def decide(self, asked: Asked, *, at_once: bool = False) -> Decided:
         """Which file and which of its representations is sent, or what instead; in any thread.
 
         Raises:
@@ -127,10 +147,13 @@ class Files(Resource):
         """
         try:
             found = self._choosing.find(asked.names, asked.slash, at_once=at_once)
-            if asked.verb in ("GET", "HEAD") and found.what is What.FILE:
-                return self._select(asked, found, at_once)
+            if asked.verb in ("GET", "HEAD"):
+                if found.what is What.FILE:
+                    return self._select(asked, found, at_once)
+                if found.what is What.FOLDER and self._list_folders:
+                    return Folder(found.opened, found.names)
             with found.opened:
-                return self._decide_otherwise(asked, found, at_once)
+                return self._decide_otherwise(asked, found)
         except Absent:
             raise HTTPError(404) from None
         except NotThere as absent:
@@ -150,7 +173,7 @@ class Files(Resource):
                 accepted = ""
         return self._selecting.select(found.opened, found.names, accepted, at_once=at_once)
 
-    def _decide_otherwise(self, asked: Asked, found: Found, at_once: bool) -> Response:
+    def _decide_otherwise(self, asked: Asked, found: Found) -> Response:
         methods: Sequence[str] = METHODS
         if self._uploads is not None:
             methods = FILE_METHODS if found.what is What.FILE else FOLDER_METHODS
@@ -158,16 +181,18 @@ class Files(Resource):
             return allowed_methods(methods)
         if asked.verb not in methods:
             raise refusal_of(asked.verb, methods)
-        path = (*self.base, *found.names)
         if found.what is What.BARE:
-            return _with_slash(path, asked.query)
-        if not self._list_folders:
-            raise Absent
-        if at_once:
-            raise NotInMemory  # a folder is not read without asking the disk
-        entries = self._root.entries(found.opened, found.names)
-        takes_files = self._uploads is not None
-        return listing(path, entries, asked.sort, asked.accept, takes_files=takes_files)
+            return _with_slash((*self.base, *found.names), asked.query)
+        raise Absent
+
+    def _list(self, asked: Asked, folder: Folder, is_wanted: Callable[[], bool]) -> Response:
+        with folder.opened:
+            if not is_wanted():
+                raise CancelledError
+            entries = self._root.entries(folder.opened, folder.names)
+            path = (*self.base, *folder.names)
+            takes_files = self._uploads is not None
+            return listing(path, entries, asked.sort, asked.accept, takes_files=takes_files)
 
     def _asked(self, request: WebRequest) -> Asked:
         segments = request.target.segments[len(self.base) :]
@@ -197,24 +222,35 @@ class Files(Resource):
         )
         now = self._clock.seconds()
         storing = self._aside.run(asked.place, uploads.take, self._root, sent, now)
-        self._answer_when(storing, request)
+        self._answer_when(storing, request, asked)
 
     def _answer_when(
-        self, waiting: Deferred[Response] | Deferred[Selected | Response], request: WebRequest
+        self, waiting: Deferred[Response] | Deferred[Decided], request: WebRequest, asked: Asked
     ) -> None:
-        waiting.addCallback(self._answer, request).addErrback(_fail, request)
+        waiting.addCallback(self._answer, request, asked).addErrback(_fail, request)
         if not request.is_over:
             request.when_over().addErrback(lambda _: waiting.cancel())
 
-    def _answer(self, decided: Selected | Response, request: WebRequest) -> None:
+    def _answer(self, decided: Decided, request: WebRequest, asked: Asked) -> None:
         if isinstance(decided, Response):
             request.respond(decided)
-        else:
+        elif isinstance(decided, Selected):
             self._delivery.deliver(request, decided)
+        elif request.is_over:
+            decided.opened.close()
+        else:
+            # It is not cancelled: a thread may have the descriptor, and closes it.
+            listing = self._listers.run(
+                asked.place, self._list, asked, decided, lambda: not request.is_over
+            )
+            listing.addErrback(_closed, decided)
+            listing.addCallback(request.respond).addErrback(_fail, request)
 
-    def _drop(self, decided: Selected | Response) -> None:
+    def _drop(self, decided: Decided) -> None:
         if isinstance(decided, Selected):
             self._delivery.close(decided)
+        elif isinstance(decided, Folder):
+            decided.opened.close()
 
 
 def build_files(
@@ -234,6 +270,12 @@ def _fail(failure: Failure, request: WebRequest) -> None:
     # A peer that left needs no answer, and its going is nobody's mistake.
     if not (request.is_over and failure.check(CancelledError)):
         request.fail(failure)
+
+
+def _closed(failure: Failure, folder: Folder) -> Failure:
+    """Nobody is going to list it."""
+    folder.opened.close()
+    return failure
 
 
 def _with_slash(path: Names, query: bytes) -> Response:

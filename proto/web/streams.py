@@ -72,10 +72,12 @@ class Stream(H2Stream):
         """The connection will send something of it."""
         self.queued = 0
         """Bytes of the answer that wait."""
+        self.has_waited = False
+        """The end of the answer waits no longer for the rest of the request."""
         self._clock = clock
         self._queue: deque[bytes] = deque()
         self._offset = 0  # bytes of the first one that are sent
-        self._moved = self._since = clock.seconds()
+        self._moved = self._since = self._came = clock.seconds()
         self._paused_at: float | None = None
         self._received = 0
         self._length: int | None = None
@@ -118,9 +120,12 @@ class Stream(H2Stream):
 
     def receiveDataChunk(self, data: bytes, flowControlledLength: int) -> None:
         self._received += len(data)
+        self._came = self._clock.seconds()
         if self._length is not None and self._received > self._length:
             self.refuse(HTTPError(400, "The body is longer than Content-Length says."))
         if self.is_refused or self._request.is_over:
+            if self._received > self._request.most_body:
+                self.end_now()
             self._conn.openStreamWindow(self.streamID, flowControlledLength)
             return
         super().receiveDataChunk(data, flowControlledLength)
@@ -163,19 +168,49 @@ class Stream(H2Stream):
             request.has_arrived = True
             request.refuse_early(error)
 
+    def end(self) -> None:
+        """The answer ends with what is queued; what comes of the body now is thrown away."""
+        self.is_ending = True
+        if not self.producing:
+            self.resumeProducing()
+        if not self.is_whole:
+            self._came = self._clock.seconds()
+            self._conn.look_in(self.site.patience.linger)
+
+    def holds(self, size: int) -> bool:
+        """Whether what is queued, if it is that little, waits for the rest of the request.
+
+        A whole answer may come before that (RFC 9113, 8.1), and then the peer should stop.  But
+        curl 7.88 sends on and hears nothing more, unless the answer is an error.
+        """
+        if not self.is_ending or self.queued > size or self.is_whole or self.is_refused:
+            return False
+        is_sending = self._received > 0 or not self._expects_continue
+        return is_sending and not self.has_waited and self._request.code < 400
+
+    def end_now(self) -> None:
+        """Let the answer end though the request is not whole."""
+        if self.holds(self.queued):
+            self.has_waited = True
+            self._moved = self._clock.seconds()
+            self._conn.endRequest(self.streamID)
+
     def answered(self) -> None:
         """All of the answer is sent, though the request is not whole."""
         self.is_answered = True
         self._moved = self._clock.seconds()
 
-    def deadlines(self, partial: int) -> Iterator[tuple[float, HTTPError | ErrorCodes]]:
-        """When this stream is overdue, and with what it is then refused or reset.
+    def deadlines(self, partial: int) -> Iterator[tuple[float, HTTPError | ErrorCodes | None]]:
+        """When this stream is overdue, and with what it is then refused or reset, or ends.
 
         `partial` bytes of the body have come in a frame that is not whole.
         """
         patience = self.site.patience
         if self.is_answered:
             yield self._moved + patience.linger, ErrorCodes.NO_ERROR  # RFC 9113, 8.1
+            return
+        if self.holds(self.queued):
+            yield self._came + patience.linger, None
             return
         if not (self.is_whole or self.is_refused) and self.producing:
             came = self._received + partial
@@ -208,11 +243,14 @@ class Stream(H2Stream):
         self.queued -= len(data)
         return data
 
-    def forget(self) -> None:
-        """Nothing of the answer is sent any more."""
+    def forget(self) -> int:
+        """Nothing is sent or read any more; how many bytes of the body have never been."""
         self.is_gone = True
         self._queue.clear()
         self.queued = 0
+        unread = sum(length or 0 for _, length in self._inboundDataBuffer)
+        self._inboundDataBuffer.clear()
+        return unread
 
     # The request calls these.
     def ask_for_body(self) -> None:

@@ -55,7 +55,8 @@ def _decode(segment: bytes) -> bytes:
     decoded = _ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), segment)
     if b"\0" in decoded:
         raise BadTarget("The path must not contain NUL.")
-    # `..%2f` hides a dot segment behind an encoded slash.
-    if any(part in (b".", b"..") for part in decoded.split(b"/")):
+    # `..%2f` hides a dot segment behind an encoded slash, and `..;x` before a parameter, which some
+    # of those servers cut off that a proxy may stand in front of.
+    if any(part.partition(b";")[0] in (b".", b"..") for part in decoded.split(b"/")):
         raise BadTarget("The path must not contain dot segments.")
     return decoded

@@ -24,6 +24,8 @@ from proto.web.response import TEXT, HTTPError, Response, refusal_of
 from proto.web.storing import Allow, store
 from proto.web.tryfiles import Names
 
+FORM: Final = 64 * 1024
+"""Bytes that a form may have besides its files."""
 MIN_TOKEN: Final = 16
 MAX_TOKEN: Final = 1024
 FILE_METHODS: Final = ("GET", "HEAD", "OPTIONS", "PUT")
@@ -55,6 +57,16 @@ class Uploads:
     def __init__(self, token: bytes, limit: int) -> None:
         self._digest = hashlib.sha256(token).digest()
         self._limit = limit
+
+    def body_limit(self, verb: str, authorization: str) -> int:
+        """Bytes of a body that may bring files.
+
+        Raises:
+            HTTPError: 401 for PUT without the token, so that the file need not come.
+        """
+        if verb == "PUT":
+            self._check_token(authorization)
+        return self._limit if verb == "PUT" else self._limit + FORM
 
     def take(self, root: Root, sent: Sent, now: float) -> Response:
         """Store what was sent.
@@ -93,8 +105,9 @@ class Uploads:
             raise HTTPError(415, "Files are sent here as multipart/form-data.")
         may = self._is_token(sent.authorization)
         stored = 0
-        sent.content.seek(0)
-        for part in parts_of(sent.content, boundary_of(sent.content_type)):
+        for _ in _parts(sent):  # all of it, before anything is stored: it may be malformed
+            pass
+        for part in _parts(sent):
             if part.name == b"token":
                 may = may or self._has_digest(part.value(MAX_TOKEN).strip())
             elif part.filename is not None:
@@ -172,6 +185,11 @@ def _allow_named_version(asked: Conditions, now: float) -> Allow:
             )
 
     return allow
+
+
+def _parts(sent: Sent) -> Iterator[Part]:
+    sent.content.seek(0)
+    return parts_of(sent.content, boundary_of(sent.content_type))
 
 
 def _chunks(content: Any) -> Iterator[bytes]:

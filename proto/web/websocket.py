@@ -36,7 +36,8 @@ class WebSocketResource(Resource):
     those whose pages may connect besides our own: `https://example.com`.  `max_message` and
     `max_queue` are in bytes; above `max_queue` bytes that wait, or when nothing was taken for
     `stuck_after` seconds, the peer is dropped.  A peer that is silent for `ping_every` seconds is
-    pinged, and dropped after twice as many.
+    pinged, and dropped after twice as many.  Of several in a process each is counted under a name
+    of its own.
     """
 
     isLeaf = True
@@ -54,6 +55,7 @@ class WebSocketResource(Resource):
         ping_every: float = 30.0,
         subprotocols: Sequence[str] = (),
         metrics: Metrics | None = None,
+        counted_as: str = "web_socket",
     ) -> None:
         """Raises ValueError for an origin that is none."""
         super().__init__()
@@ -68,17 +70,17 @@ class WebSocketResource(Resource):
             Bounds(clock, max_queue, stuck_after),
             max_message,
             set(),
-            metrics.tally("web_socket_messages", "Messages received over WebSockets"),
-            metrics.tally("web_sockets_dropped", "WebSockets cut off as too slow or silent"),
+            metrics.tally(f"{counted_as}_messages", "Messages received over WebSockets"),
+            metrics.tally(f"{counted_as}s_dropped", "WebSockets cut off as too slow or silent"),
             self.log,
         )
         sockets = self._terms.sockets
         metrics.gauge(
-            "web_socket_queue_bytes",
+            f"{counted_as}_queue_bytes",
             "Bytes that wait for slow WebSockets",
             lambda: sum(socket.waiting for socket in sockets),
         )
-        metrics.gauge("web_sockets_open", "WebSockets open now", lambda: len(sockets))
+        metrics.gauge(f"{counted_as}s_open", "WebSockets open now", lambda: len(sockets))
 
     # The application calls this.
     def bound(self, max_queue: int, stuck_after: float) -> None:

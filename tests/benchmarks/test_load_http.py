@@ -168,3 +168,25 @@ def test_where_nobody_listens_the_reason_is_told(tmp_path: Path) -> None:
         target = Scripted(nobody.getsockname()[1], tmp_path, [])
         with pytest.raises(LoadFailed, match=r"^connect: Connection refused$"):
             Requests("/", 3, 1)(target, LONG)
+
+
+MADE = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b"
+
+
+def test_what_is_posted_may_be_answered_differently_each_time(tmp_path: Path) -> None:
+    made = [[MADE % (len(body), body)] for body in (b"", b"1", b"22", b"333")]
+    with serving(tmp_path, *made) as target:
+        sample = Requests("/things", None, 1, posted='{"a":1}')(target, SECONDS)
+    assert len(target.requests) == sample.amount + 1
+    assert set(target.requests) == {
+        b"POST /things HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b'Content-Length: 7\r\n\r\n{"a":1}'
+    }
+
+
+def test_a_post_that_makes_nothing_is_told(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, [HEAD + b"abc"]) as target,
+        pytest.raises(LoadFailed, match=r"the answer was: HTTP/1\.1 200 OK$"),
+    ):
+        Requests("/things", None, 1, posted="{}")(target, LONG)

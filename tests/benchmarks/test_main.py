@@ -115,6 +115,9 @@ PEERS = {
         "granian",
         "http.server",
     ],
+    "proxy": ["proto", "nginx", "haproxy", "twisted.web ReverseProxy"],
+    "wsgi": ["proto", "gunicorn gthread", "granian WSGI", "twisted-web --wsgi"],
+    "api": ["proto", "uvicorn+FastAPI"],
 }
 """What a case's title begins with -> who takes part."""
 
@@ -127,8 +130,10 @@ def test_numbers_come_out_for_every_contestant(name: str) -> None:
         program("rsyslogd", "rsyslog")
     if name == "chat":
         program("ngircd", "ngircd")
-    if name == "web":
+    if name in ("web", "proxy"):
         program("nginx", "nginx")
+    if name == "proxy":
+        program("haproxy", "haproxy")
     for case in BENCHMARKS[name](TINY):
         results = run(case, TINY.rounds, TINY.seconds, Cores())
         expected = next(who for begin, who in PEERS.items() if case.title.startswith(begin))
@@ -142,7 +147,8 @@ def test_numbers_come_out_for_every_contestant(name: str) -> None:
             assert result.median > 0
             assert result.memory > 0
             assert (result.p50 is not None) is (
-                name in ("chat", "web", "lag") or case.unit.startswith("messages")
+                name in ("chat", "web", "lag", "proxy", "wsgi", "api")
+                or case.unit.startswith("messages")
             )
 
 

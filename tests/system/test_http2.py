@@ -313,3 +313,16 @@ async def test_a_request_knows_the_certificate_of_its_client(folder: Path) -> No
     finally:
         await maybeDeferred(port.stopListening)
     assert (said, why, code) == (b"ann 2", b"", 0)
+
+
+def test_curl_hears_an_answer_to_a_long_body_that_nobody_reads(folder: Path) -> None:
+    (folder / "app.py").write_text(
+        "async def glance(request):\n    return 'seen'\n"
+        "handlers.register('/glance', glance, ['POST'], streaming=True, max_body=1 << 24)\n"
+    )
+    (folder / "long").write_bytes(bytes(8_000_000))
+    options = "--port", "tls:0", "--tls", ".", "--handlers", "app.py"
+    with Twistd("web", *options, cwd=folder) as running:
+        for _ in range(3):
+            said = curl(running, "/glance", "--data-binary", "@long", cwd=folder)
+            assert said == "seen"

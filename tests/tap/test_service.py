@@ -31,7 +31,7 @@ from proto.errors import StartError
 from proto.limits import Limits
 from proto.metrics import Metrics
 from proto.tap.options import ListenSettings
-from proto.tap.service import BoundDoor, DoorService, Opened, open_doors, planned
+from proto.tap.service import BoundDoor, DoorService, Opened, Part, open_doors, planned
 from tests.certificate import write_pair
 from tests.guarded import Service, Talk
 
@@ -594,3 +594,19 @@ async def test_what_a_service_keeps_is_started_late_and_closed_last() -> None:
     closing.callback(None)
     await within(stopping)
     assert factory.history[-1] == "closing"
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_parts_of_a_service_start_with_it_and_end_when_no_peer_is_left() -> None:
+    factory = Service()
+    told = factory.history.append
+    service = build(listen(HERE), factory, close=lambda: told("closed"))
+    service.parts = [
+        Part(lambda: told("one begins"), lambda: told("one ends")),
+        Part(lambda: told("two begins"), lambda: told("two ends")),
+    ]
+    service.privilegedStartService()
+    service.startService()
+    assert factory.history == ["started", "one begins", "two begins"]
+    await within(service.stopService())
+    assert factory.history[-3:] == ["one ends", "two ends", "closed"]

@@ -201,6 +201,7 @@ class House:
         handlers.register("/empty", lambda request: Response(204))
         handlers.register("/who", lambda request: subject_of(request.transport))
         handlers.register("/stream", self._stream, ["POST"], streaming=True)
+        handlers.register("/glance", self._glance, ["POST"], streaming=True)
         handlers.register("/refuse", _refuse, ["POST"], streaming=True)
         self.metrics = Metrics()
         self.hold: Deferred[None] | None = None
@@ -226,6 +227,12 @@ class House:
         async for chunk in request.body:
             self.read.append(chunk)
         return str(sum(map(len, self.read)))
+
+    async def _glance(self, request: WebRequest) -> str:
+        """Answer without reading the body."""
+        if self.hold is not None:
+            await self.hold
+        return "seen"
 
     def _count(self, request: WebRequest) -> str:
         self.called += 1

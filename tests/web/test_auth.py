@@ -28,10 +28,10 @@ from proto.web.gate import Gate
 from proto.web.passwords import Passwords, Verify
 from proto.web.prefix import Prefix
 from proto.web.site import ProtoSite
-from proto.web.tree import build_tree, standard_handlers
+from proto.web.tree import build_tree
 from tests.support import connect
 from tests.web.test_passwords import CHEAP
-from tests.web.wire import Answer, ask, clock_now, hang_up, read_answer, request_bytes
+from tests.web.wire import Answer, ask, clock_now, greeting, hang_up, read_answer, request_bytes
 
 PAGE: Final = "/hello/you"
 
@@ -74,7 +74,7 @@ class Locked:
     def __post_init__(self) -> None:
         verifications = Verifications(self.threads, self.clock.seconds)
         self.auth = BasicAuth(self.path, self.read, verifications, self.metrics)
-        tree = build_tree(None, self.clock, handlers=standard_handlers())
+        tree = build_tree(None, self.clock, handlers=greeting())
         gate = Gate(tree, nearest=[(Prefix.parse("/hello"), self.auth)])
         self.site = ProtoSite(gate, self.clock)
 

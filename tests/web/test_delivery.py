@@ -222,3 +222,36 @@ def test_pages_are_counted_up_to_a_size() -> None:
     assert is_counted("text/html; charset=utf-8", MAX_PAGE)
     assert not is_counted("text/html", MAX_PAGE + 1)
     assert not is_counted("text/plain", 1)
+
+
+# Listings
+
+
+def test_a_folder_is_listed_where_that_keeps_no_file_waiting(folder: Path) -> None:
+    listers, held = Threads(size=1, waiting=1), Held()
+    site = site_with(folder, listers=listers.aside)
+    listers.aside.run(b"", held)
+    assert held.begun.wait(20)
+    (first, one), (second, two) = begin(site, "/"), begin(site, "/")
+    assert two.value().startswith(b"HTTP/1.1 503 ")
+    assert ask(site, "/a.txt").body == TEXT
+    assert one.value() == b""
+    held.let_go()
+    listers.until(one.value)
+    assert b"a.txt" in read_answer(one)[0].body
+    hang_up(first)
+    hang_up(second)
+
+
+def test_a_folder_is_not_listed_for_who_has_left(folder: Path) -> None:
+    listers, held = Threads(size=1), Held()
+    site = site_with(folder, listers=listers.aside)
+    listers.aside.run(b"", held)
+    protocol, wire = begin(site, "/")
+    hang_up(protocol)
+    held.let_go()
+    after: list[object] = []
+    listers.aside.run(b"", lambda: None).addCallback(after.append)
+    listers.until(lambda: after)
+    assert wire.value() == b""
+    assert open_below(folder) == []

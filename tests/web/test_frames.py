@@ -6,6 +6,7 @@ https://github.com/crossbario/autobahn-testsuite
 from __future__ import annotations
 
 import zlib
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,13 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from proto.web.frames import WORTH_COMPRESSING, Dialogue, text_frame
+from proto.web.frames import (
+    FEW_PIECES,
+    MOST_CONTROLS,
+    WORTH_COMPRESSING,
+    Dialogue,
+    text_frame,
+)
 from proto.web.handshake import negotiate
 from tests.web.sockets import UPGRADE, masked
 
@@ -91,7 +98,6 @@ BROKEN = {
     "7.3.2 a close of one byte": masked(8, b"\x03"),
     "7.3.6 a close of 126 bytes": masked(8, b"\x03\xe8" + b"x" * 124),
     "a close in pieces": masked(8, b"\x03\xe8", fin=False),
-    "a close within a message": FRAGMENT + NORMAL,
     "a frame that is not masked": b"\x81\x01x",
 }
 
@@ -164,6 +170,11 @@ def test_7_a_good_code_is_echoed(code: int) -> None:
     assert (inbox, said, ended) == ([], b"\x88\x05" + body, code)
 
 
+def test_7_a_close_within_a_message_is_answered_and_the_rest_ignored() -> None:
+    inbox, said, code = judge(FRAGMENT, NORMAL, masked(0, b"ment"))
+    assert (inbox, said, code) == ([], b"\x88\x02\x03\xe8", 1000)
+
+
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65535])
 def test_7_a_bad_code_is_1002(code: int) -> None:
     assert judge(masked(8, code.to_bytes(2, "big")))[2] == 1002
@@ -189,6 +200,38 @@ def test_9_pieces_count_together() -> None:
 def test_control_frames_between_pieces_do_not_count() -> None:
     whole = masked(2, bytes(1000), fin=False) + masked(9, b"x" * 125) + masked(0, b"")
     assert judge(whole, limit=1000) == ([bytes(1000)], b"\x8a\x7d" + b"x" * 125, None)
+
+
+@pytest.mark.parametrize("piece", [b"", b"x"])
+def test_9_a_message_may_have_so_many_pieces_and_no_more(piece: bytes) -> None:
+    begun = masked(2, b"", fin=False)
+    most = begun + masked(0, piece, fin=False) * (FEW_PIECES - 2) + masked(0, b"")
+    for _ in range(2):
+        assert judge(most, most, limit=2000) == ([piece * (FEW_PIECES - 2)] * 2, b"", None)
+    inbox, said, code = judge(begun, masked(0, piece, fin=False) * FEW_PIECES, limit=2000)
+    assert (inbox, said[2:4], code) == ([], b"\x03\xf0", 1008)
+
+
+def test_9_a_long_message_may_have_more_pieces() -> None:
+    piece = masked(0, bytes(64), fin=False)
+    limit = 64 * 2000
+    first, last = masked(2, bytes(64), fin=False), masked(0, bytes(64))
+    assert judge(first + piece * 1998 + last, limit=limit) == ([bytes(limit)], b"", None)
+    empty = masked(0, b"", fin=False)
+    assert judge(first + empty * 1999 + empty, limit=limit)[2] == 1008
+
+
+@pytest.mark.parametrize("opcode", [9, 10])
+def test_2_a_flood_of_pings_ends_with_1008(opcode: int) -> None:
+    side, _ = dialogue()
+    seen = []
+    for count in (MOST_CONTROLS, MOST_CONTROLS, 1):
+        side.receive_data(masked(opcode, b"") * count)
+        seen.append(side.is_over)
+        if len(seen) == 1:
+            side.rest()
+    assert seen == [False, False, True]
+    assert side.outcome() == (1008, "too many pings")
 
 
 @pytest.mark.parametrize("size", [LIMIT, LIMIT + 1, LIMIT + 125, LIMIT + 126, 50_000_000])
@@ -251,3 +294,43 @@ def test_random_bytes_end_in_an_answer_and_never_raise(parts: list[bytes], defla
     side.data_to_send()
     assert side.is_over == (side.has_failed or side.close_rcvd is not None)
     assert all(isinstance(each, str | bytes) for each in inbox)
+
+
+@pytest.mark.parametrize("mask", [bytes(4), b"\x11\x22\x33\x44"])
+@pytest.mark.parametrize("before", [b"", masked(1, "ä".encode()[:1], fin=False)])
+def test_6_a_mistake_within_a_frame_is_found_where_it_is(mask: bytes, before: bytes) -> None:
+    text = ("ä" * 80 + "𝄞").encode()[1 if before else 0 :]
+    opcode = 0 if before else 1
+    whole = text + b"\xff" + b"never comes"
+    coded = bytes(byte ^ mask[at % 4] for at, byte in enumerate(whole))
+    raw = bytes([0x80 | opcode, 0xFE]) + len(whole).to_bytes(2, "big") + mask + coded
+    side, inbox = dialogue()
+    side.receive_data(before)
+    head = 8 + len(text)
+    for at in range(head):
+        side.receive_data(raw[at : at + 1])
+        assert not side.is_over
+    side.receive_data(raw[head : head + 1])
+    assert (side.outcome()[0], inbox) == (1007, [])
+    side.receive_data(raw[head + 1 :])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=40), st.lists(st.integers(0, 60)), st.booleans(), st.booleans())
+def test_6_text_is_judged_alike_however_it_is_cut(
+    payload: bytes, cuts: list[int], in_pieces: bool, deflate: bool
+) -> None:
+    half = len(payload) // 2
+    raw = masked(1, payload)
+    if in_pieces:
+        raw = masked(1, payload[:half], fin=False) + masked(0, payload[half:])
+    side, inbox = dialogue(deflate)
+    edges = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
+    for start, end in pairwise(edges):
+        side.receive_data(raw[start:end])
+    try:
+        expected: list[str | bytes] = [payload.decode()]
+    except UnicodeDecodeError:
+        expected = []
+    assert inbox == expected
+    assert side.is_over == (not expected)

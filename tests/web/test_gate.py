@@ -16,11 +16,11 @@ from proto.web.prefix import Prefix
 from proto.web.request import WebRequest
 from proto.web.response import HTTPError
 from proto.web.site import ProtoSite
-from proto.web.tree import build_tree, standard_handlers
+from proto.web.tree import build_tree
 from proto.web.websocket import WebSocketResource
 from tests.support import connect
 from tests.web.sockets import UPGRADE, Witness
-from tests.web.wire import ask, clock_now, hang_up, read_answer, request_bytes, site_for
+from tests.web.wire import ask, clock_now, greeting, hang_up, read_answer, request_bytes, site_for
 
 PRIVATE = Prefix.parse("/private")
 
@@ -41,7 +41,7 @@ def whole_site(tmp_path: Path, gate: Callable[[IResource], Gate]) -> ProtoSite:
     (tmp_path / "private").mkdir()
     (tmp_path / "private" / "a.txt").write_text("secret")
     (tmp_path / "b.txt").write_text("public")
-    handlers = standard_handlers()
+    handlers = greeting()
     handlers.register("/private/post/<name>", lambda request, name: "secret", ["POST"])
     handlers.register("/private/handler", lambda request: "secret")
     handlers.not_found(lambda request: "a page of our own")
@@ -166,7 +166,7 @@ def test_every_check_is_asked_in_order_and_of_the_nearest_only_the_longest() -> 
         return late
 
     gate = Gate(
-        build_tree(None, clock_now(), handlers=standard_handlers()),
+        build_tree(None, clock_now(), handlers=greeting()),
         every=[
             (Prefix.parse("/"), wait),
             (Prefix.parse("/hello"), named(passed, "hello")),

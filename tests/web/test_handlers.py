@@ -217,3 +217,28 @@ def test_a_page_of_ones_own_that_fails_is_an_ordinary_error() -> None:
 def test_a_pattern_that_makes_no_sense_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="must begin with a slash"):
         Handlers().register("x", lambda request: "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "handler", "why"),
+    [
+        ("/a", 1, "is no function: 1"),
+        ("/a/<name>", lambda request: "", "called with the request, name: got an unexpected"),
+        ("/a", lambda: "", "called with the request: too many"),
+        ("/a", lambda request, more: "", "called with the request: missing"),
+        (lambda request: True, lambda: "", "called with the request: too many"),
+    ],
+)
+def test_a_handler_that_cannot_be_called_is_told_when_it_is_registered(
+    pattern: Any, handler: Any, why: str
+) -> None:
+    with pytest.raises(TypeError, match=why):
+        Handlers().register(pattern, handler)
+
+
+def test_a_handler_may_take_whatever_comes() -> None:
+    def anything(*given: object, **named: object) -> str:
+        return ""
+
+    Handlers().register("/a/<name>/<int:number>", anything)
+    Handlers().register("/a", dict)

@@ -279,3 +279,17 @@ def test_the_fields_of_a_query_are_there() -> None:
     protocol, wire = connect(ProtoSite(build_tree(None, clock, handlers=handlers), clock))
     protocol.dataReceived(b"GET /?a=1&b=&a=%20 HTTP/1.1\r\nHost: x\r\n\r\n")
     assert read_answer(wire)[0].body == b"{b'a': [b'1', b' '], b'b': [b'']}"
+
+
+def test_a_part_of_a_body_without_a_byte_is_none() -> None:
+    given: list[bytes] = []
+
+    async def read(request: Any) -> bytes:
+        request.handleContentChunk(b"")  # as HTTP/2 has it
+        given.extend([chunk async for chunk in request.body])
+        return b""
+
+    talk = Talk(read)
+    talk.say(post("Content-Length: 3", b"abc"))
+    assert given == [b"abc"]
+    assert talk.ends_without_a_trace()

@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -281,3 +282,30 @@ def test_a_disk_that_is_asked_too_much_ends_the_answer() -> None:
     assert wire.disconnecting
     hang_up(protocol)
     assert resource.file.fd < 0
+
+
+def test_so_many_files_are_open_for_slow_peers_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * (CHUNK + 1))
+    (tmp_path / "small").write_bytes(b"x")
+    clock = clock_now()
+    site = ProtoSite(build_tree(tmp_path, clock), clock, open_files=4)
+
+    def asks(path: str, host: str) -> tuple[Protocol, StringTransport]:
+        wire = Wire(peerAddress=IPv4Address("TCP", host, 4242))
+        wire.room = 1
+        protocol = cast(Protocol, site.buildProtocol(wire.getPeer()))
+        protocol.makeConnection(wire)
+        protocol.dataReceived(f"GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return protocol, wire
+
+    slow = [asks("big", "192.0.2.1") for _ in range(2)]
+    assert site.open_files.all == 2
+    protocol, wire = asks("big", "192.0.2.1")
+    assert wire.value().startswith(b"HTTP/1.1 503 ")
+    hang_up(protocol)
+    slow += [asks("small", "192.0.2.1"), asks("big", "192.0.2.2")]
+    for protocol, wire in slow:
+        assert wire.value().startswith(b"HTTP/1.1 200 ")
+        hang_up(protocol)
+    assert site.open_files.all == 0
+    assert not descriptors(tmp_path / "big")

@@ -151,15 +151,28 @@ def test_a_peer_that_left_before_its_answer_is_logged_as_499(tmp_path: Path) -> 
     assert logged(tmp_path, GET, handlers) == '"GET / HTTP/1.1" 499 0 "-" "-" "-"'
 
 
-def test_a_request_that_never_arrived_is_not_logged(tmp_path: Path) -> None:
+def logged_after(folder: Path, data: bytes, seconds: float = 0) -> str:
+    """What the log has of a peer that sends this, waits so long, and leaves."""
     clock = clock_now()
-    log = AccessLog(tmp_path / "log", clock)
+    log = AccessLog(folder / "log", clock)
     site = ProtoSite(build_tree(None, clock), clock, access_log=log)
-    protocol, _ = connect(site)
-    protocol.dataReceived(GET[:-2])
+    protocol, wire = connect(site)
+    protocol.dataReceived(data)
+    clock.advance(seconds)
+    assert wire.disconnected == bool(seconds)
     hang_up(protocol)
     site.stopFactory()
-    assert (tmp_path / "log").read_text() == ""
+    return (folder / "log").read_text()
+
+
+def test_a_request_whose_head_never_arrived_is_not_logged(tmp_path: Path) -> None:
+    assert logged_after(tmp_path, GET[:-2]) == ""
+
+
+def test_a_request_whose_body_never_arrived_is_logged(tmp_path: Path) -> None:
+    post = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+    assert '"POST /x HTTP/1.1" 499 0' in logged_after(tmp_path, post)
+    assert '"POST /x HTTP/1.1" 408 0' in logged_after(tmp_path, post + b"slow", 3600)
 
 
 def test_stopping_writes_what_is_not_written_yet(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from twisted.logger import LogEvent, capturedLogs
 from websockets.frames import Frame
 
 from proto.limits import GRACE
-from proto.web.frames import text_frame
-from proto.web.sockets import SLICE
+from proto.web.frames import MOST_CONTROLS, text_frame
+from proto.web.sockets import SHARE, SLICE
 from tests.web.sockets import Visit, Witness, masked
 
 BYE = masked(8, b"\x03\xe8bye")
@@ -321,3 +321,78 @@ def test_what_was_held_is_heard_before_the_end() -> None:
 
 def test_a_socket_has_no_dictionary_of_its_own() -> None:
     assert not hasattr(Visit().socket, "__dict__")
+
+
+def test_a_pong_leaves_before_the_answer_to_a_later_message() -> None:
+    visit = Visit(Witness(echo=True))
+    visit.send(masked(1, b"one", fin=False) + masked(9, b"?") + masked(0, b" two"))
+    assert visit.heard() == [(10, b"?"), (1, b"one two")]
+
+
+def test_what_was_held_can_be_answered_before_the_close_is() -> None:
+    def answer(socket: Any, text: str) -> None:
+        socket.send_text(text)
+        socket.pause_reading()
+
+    visit = Visit(Witness(on_text=answer))
+    visit.send(masked(1, b"one") + masked(1, b"two") + BYE)
+    assert visit.heard() == [(1, b"one"), (1, b"two"), (8, b"\x03\xe8bye")]
+    assert visit.wire.producerState == "producing"
+
+
+def test_a_listener_that_aborts_when_it_hears_what_was_held_is_cut_off() -> None:
+    def hear(socket: Any, text: str) -> None:
+        socket.pause_reading() if text == "one" else socket.abort()
+
+    visit = Visit(Witness(on_text=hear))
+    visit.send(masked(1, b"one") + masked(1, b"two") + BYE)
+    assert visit.wire.is_cut()
+    visit.leave()
+    assert len([each for each in visit.witness.told if isinstance(each, tuple)]) == 1
+
+
+def test_a_flood_of_frames_leaves_turns_to_others() -> None:
+    visit = Visit()
+    turns: list[int] = []
+    flood = masked(2, b"") * (3 * SHARE)
+    visit.clock.callLater(0, lambda: turns.append(len(visit.witness.told)))
+    visit.send(flood)
+    visit.clock.advance(0)
+    (seen,) = turns
+    assert SHARE < seen <= SHARE + SLICE
+    assert visit.witness.told == [b""] * (3 * SHARE)
+    assert visit.wire.producerState == "producing"
+
+
+def test_a_flood_of_pings_is_cut_short_and_a_peer_that_pings_now_and_then_is_not() -> None:
+    visit = Visit(ping_every=30)
+    for _ in range(5):
+        visit.send(masked(9, b"") * MOST_CONTROLS)
+        visit.clock.advance(7.5)
+    assert visit.is_open
+    visit.send(masked(9, b"") * (MOST_CONTROLS + 1))
+    visit.clock.advance(0)
+    assert visit.heard()[-1] == (8, b"\x03\xf0too many pings")
+    assert visit.witness.told == [(1008, "too many pings")]
+
+
+def test_a_message_of_a_million_pieces_is_cut_short() -> None:
+    visit = Visit()
+    visit.send(masked(2, b"", fin=False))
+    sent = 0
+    while visit.is_open and sent < 1_000_000:
+        visit.send(masked(0, b"x", fin=False) * 500)
+        visit.clock.advance(0)
+        visit.hear()
+        sent += 500
+    assert sent < 2000
+    assert visit.witness.told == [(1008, "a message in too many pieces")]
+
+
+def test_a_peer_that_sends_no_more_is_hung_up_on() -> None:
+    visit = Visit()
+    connection: Any = visit.server
+    connection.readConnectionLost()
+    assert visit.wire.disconnecting
+    visit.leave()
+    assert visit.witness.told == [(1006, "")]

@@ -121,3 +121,17 @@ def test_a_full_disk_is_a_503_and_keeps_nothing(tmp_path: Path, pieces: list[byt
         filled(spools, *pieces).rewind()
     assert refusal.value.status == 503
     assert use_of(spools) == (0, 0)
+
+
+def test_one_address_has_half_of_the_files(tmp_path: Path) -> None:
+    spools = Spools(tmp_path, in_memory=1, files=3)
+    first = spools.open(2, "192.0.2.1")
+    first.write(b"ab")
+    with pytest.raises(HTTPError, match="Too many"):
+        spools.open(2, "192.0.2.1")
+    other = spools.open(2, "192.0.2.2")
+    other.write(b"ab")
+    first.close()
+    spools.open(2, "192.0.2.1").close()
+    other.close()
+    assert use_of(spools) == (0, 0)

@@ -6,25 +6,24 @@ import pytest
 
 from proto.metrics import Metrics
 from proto.web.handlers import Handlers
-from proto.web.tree import standard_handlers
-from tests.web.wire import ask, site_of
+from tests.web.wire import ask, greeting, site_of
 
 
 def test_hello_greets_by_name() -> None:
-    answer = ask(site_of(handlers=standard_handlers()), "/hello/you")
+    answer = ask(site_of(handlers=greeting()), "/hello/you")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert b"<h1>Hello, you!</h1>" in answer.body
 
 
 def test_hello_escapes_what_it_greets() -> None:
-    body = ask(site_of(handlers=standard_handlers()), "/hello/%3Cscript%3E%22").body
+    body = ask(site_of(handlers=greeting()), "/hello/%3Cscript%3E%22").body
     assert b"<script>" not in body
     assert b"<h1>Hello, &lt;script&gt;&#34;!</h1>" in body
 
 
 @pytest.mark.parametrize("path", ["/hello", "/hello/", "/hello/a/b", "/hello/%ff"])
 def test_hello_greets_nobody_else(path: str) -> None:
-    assert ask(site_of(handlers=standard_handlers()), path).status == 404
+    assert ask(site_of(handlers=greeting()), path).status == 404
 
 
 def test_what_was_registered_comes_before_the_rest(tmp_path: Path) -> None:
@@ -45,7 +44,7 @@ def test_a_part_that_is_not_wanted_is_not_there() -> None:
 
 def test_the_static_folder_of_the_project_is_served() -> None:
     folder = Path(__file__).parents[2] / "static"
-    site = site_of(folder, handlers=standard_handlers(), metrics=Metrics(), ready=dict)
+    site = site_of(folder, handlers=greeting(), metrics=Metrics(), ready=dict)
     page = ask(site, "/")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     links = [part.partition(b'"')[0] for part in page.body.split(b'href="')[1:]]

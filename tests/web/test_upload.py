@@ -13,7 +13,8 @@ from proto.web.site import ProtoSite
 from proto.web.static import build_files
 from proto.web.tree import build_tree
 from proto.web.upload import Uploads, read_token
-from tests.web.wire import Answer, ask, clock_now, site_for
+from tests.support import connect
+from tests.web.wire import Answer, ask, clock_now, hang_up, site_for
 
 TOKEN = "0123456789abcdef"
 BEARER = f"Bearer {TOKEN}"
@@ -231,3 +232,43 @@ def test_what_is_no_token_keeps_the_service_from_starting(tmp_path: Path, text: 
 def test_a_token_that_cannot_be_read_keeps_the_service_from_starting(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="cannot be read"):
         read_token(tmp_path / "none")
+
+
+def test_a_file_without_the_token_is_refused_before_it_comes(folder: Path) -> None:
+    clock = clock_now()
+    files = build_files(folder, clock, uploads=Uploads(TOKEN.encode(), 10_000))
+    tree = build_tree(None, clock, files=files)
+    site = ProtoSite(tree, clock, max_body=100, body_limit=tree.body_limit)
+    for token, first in ((b"x", b"HTTP/1.1 401 "), (TOKEN.encode(), b"HTTP/1.1 100 ")):
+        protocol, wire = connect(site)
+        protocol.dataReceived(
+            b"PUT /new HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n"
+            b"Expect: 100-continue\r\nAuthorization: Bearer " + token + b"\r\n\r\n"
+        )
+        assert wire.value().startswith(first)
+        hang_up(protocol)
+    assert put(site, "/new", b"x" * 10_000).status == 201
+    assert put(site, "/other", b"x" * 10_001).status == 413
+    assert post(site, "/", WITH_TOKEN, ('name="f"; filename="b"', b"x" * 10_000)).status == 303
+
+
+def test_only_files_may_be_longer_than_other_bodies(folder: Path) -> None:
+    clock = clock_now()
+    handlers = Handlers()
+    handlers.register("/api", lambda request: "taken", methods=["PUT", "POST"])
+    files = build_files(folder, clock, uploads=Uploads(TOKEN.encode(), 10_000))
+    tree = build_tree(None, clock, files=files, handlers=handlers, ready=dict)
+    site = ProtoSite(tree, clock, max_body=100, body_limit=tree.body_limit)
+    for path in ("/api", "/health", "/%zz"):
+        assert put(site, path, b"x" * 101).status == 413
+        assert put(site, path, b"x" * 100).status != 413
+    assert ask(site, "/a.txt", "PATCH", b"x" * 101).status == 413
+
+
+def test_of_a_form_that_is_malformed_at_its_end_nothing_is_stored(
+    site: ProtoSite, folder: Path
+) -> None:
+    broken = form(WITH_TOKEN, A_FILE).removesuffix(b"--\r\n") + b"\r\nX: y\r\n\r\nz\r\n--XX--"
+    kind = "multipart/form-data; boundary=XX"
+    assert ask(site, "/", "POST", broken, Content_Type=kind).status == 400
+    assert not (folder / "new.txt").exists()

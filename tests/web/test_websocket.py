@@ -348,3 +348,14 @@ def test_a_request_on_the_same_connection_before_the_upgrade_is_answered() -> No
     assert wire.value().startswith(b"HTTP/1.1 404 ")
     assert b"HTTP/1.1 101 " in wire.value()
     hang_up(protocol)
+
+
+def test_two_of_a_process_are_counted_apart() -> None:
+    metrics = Metrics()
+    visits = [Visit(metrics=metrics), Visit(metrics=metrics, counted_as="echo_socket")]
+    visits[1].send(HELLO)
+    told = metrics.render()
+    assert b"proto_web_sockets_open 1.0\n" in told
+    assert b"proto_web_socket_messages_total 0.0\n" in told
+    assert b"proto_echo_sockets_open 1.0\n" in told
+    assert b"proto_echo_socket_messages_total 1.0\n" in told

@@ -13,8 +13,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
+from proto.web.handlers import Handlers
 from proto.web.site import ProtoSite
-from proto.web.tree import build_tree
+from proto.web.tree import add_greeting, build_tree
 from tests.support import connect
 
 NOW: Final = 1_700_000_000  # Tue, 14 Nov 2023 22:13:20 GMT
@@ -44,6 +45,13 @@ def site_of(path: Path | None = None, clock: Clock | None = None, **options: Any
 
 def site_for(root: IResource, **options: Any) -> ProtoSite:
     return ProtoSite(root, clock_now(), **options)
+
+
+def greeting() -> Handlers:
+    """The handlers that every web service has."""
+    handlers = Handlers()
+    add_greeting(handlers)
+    return handlers
 
 
 def hang_up(protocol: Protocol) -> None:

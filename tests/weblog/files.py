@@ -12,6 +12,7 @@ from proto.weblog.cursor import decode
 from proto.weblog.finding import Wanted
 from proto.weblog.looking import Answer, Effort, Looking, Memory
 from proto.weblog.reading import Stamp
+from tests.system.programs import DEADLINE
 
 BEGAN = 1_700_000_000.0
 """When the first segment is ended; each next one is ended a minute later."""
@@ -59,9 +60,9 @@ class Files:
     def look(
         self, wanted: Wanted, cursor: str | None = None, effort: Effort | None = None
     ) -> Answer:
-        """One answer."""
+        """One answer; whatever the machine does meanwhile, its seconds do not run out."""
         place = decode(cursor) if cursor else None
-        return self.looking.look(wanted, place, effort or Effort())
+        return self.looking.look(wanted, place, effort or Effort(seconds=DEADLINE))
 
     def texts(self, wanted: Wanted) -> list[str]:
         """The lines of one answer."""

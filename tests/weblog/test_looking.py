@@ -94,7 +94,7 @@ class Steps:
 CHANGES = st.lists(st.sampled_from(["write", "rotate", "compress"]), max_size=12)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(0, 300), min_size=1, max_size=5),
     st.integers(1, 40),

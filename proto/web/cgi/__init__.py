@@ -1,0 +1,1 @@
+"""Programs that answer requests by the Common Gateway Interface (RFC 3875)."""
